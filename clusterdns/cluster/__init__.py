@@ -1,0 +1,1 @@
+"""What Kubernetes says: objects, their decoding, their state.  Pure: no I/O, no clock."""

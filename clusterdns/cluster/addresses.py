@@ -1,0 +1,47 @@
+"""IP addresses as packed octets: 4 or 16 of them.  They hash, sort and share like any ``bytes``."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+Network = IPv4Network | IPv6Network
+
+
+def parse_address(text: str) -> bytes:
+    """``"10.0.0.1"`` -> ``b"\\n\\0\\0\\1"``.  Raises ValueError; no leading zeros, no zone index (RFC 6943 §3.1.1)."""
+    parts = text.split(".")
+    if len(parts) == 4:
+        try:
+            packed = bytes(map(int, parts))
+        except ValueError:
+            raise ValueError(f"{text!r} is not an IP address") from None
+        if "%d.%d.%d.%d" % (*packed,) == text:
+            return packed
+        raise ValueError(f"{text!r} is not an IP address")
+    if "%" in text:
+        raise ValueError(f"{text!r} has a zone index: it means something on one machine only")
+    try:
+        return ip_address(text).packed
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+
+
+def address_text(address: bytes) -> str:
+    """``b"\\n\\0\\0\\1"`` -> ``"10.0.0.1"``; IPv6 in RFC 5952 form."""
+    return "%d.%d.%d.%d" % (*address,) if len(address) == 4 else str(ip_address(address))
+
+
+def family(address: bytes) -> int:
+    """4 or 6."""
+    return 4 if len(address) == 4 else 6
+
+
+def parse_network(text: str) -> Network:
+    """Raises ValueError, also where host bits are set."""
+    return ip_network(text)
+
+
+def in_network(address: bytes, network: Network) -> bool:
+    """False for another family."""
+    shift = network.max_prefixlen - network.prefixlen
+    return len(address) * 8 == network.max_prefixlen and (
+        int.from_bytes(address) >> shift == int(network.network_address) >> shift
+    )

@@ -1,0 +1,34 @@
+"""Every error raised on purpose, by who must act.  Anything else that escapes is a bug."""
+
+from typing import Literal
+
+import msgspec
+
+
+class PeerError(Exception):
+    """A client broke the protocol: count it, answer or drop it, never log above DEBUG."""
+
+
+class BackendError(Exception):
+    """The API server or an upstream resolver failed us: back off, then retry."""
+
+
+class OperatorError(Exception):
+    """A file or a command line is wrong.  Each line of the text reads ``path:line: problem``."""
+
+
+class Problem(msgspec.Struct, frozen=True, order=True):
+    """One thing an operator must mend in a file; whatever it is about, the last good state stays in use."""
+
+    path: str
+    line: int  # 1-based; 0: the file as a whole
+    severity: Literal["error", "warning"]
+    code: str  # stable, for searching: "CD104"
+    subject: str  # "Service shop/web", or "" when the document could not be told
+    text: str
+    remedy: str
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}" if self.line else self.path
+        subject = f" {self.subject}" if self.subject else ""
+        return f"{where}: {self.severity} {self.code}{subject}: {self.text}; {self.remedy}"

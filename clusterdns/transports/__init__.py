@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: I/O without DNS knowledge."""

@@ -1,0 +1,1 @@
+"""Names to RRsets: the DNS schema, once.  Pure."""
