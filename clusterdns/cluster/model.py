@@ -168,6 +168,7 @@ class Workload(Struct, frozen=True, gc=False):
     service_name: str = ""  # StatefulSet: spec.serviceName
     first_ordinal: int = 0  # StatefulSet: spec.ordinals.start
     addresses: tuple[bytes, ...] = ()  # annotation clusterdns.io/address: where its process really runs
+    controlled: bool = False  # it has an ownerReference with controller: true, as a Deployment's ReplicaSet has
 
 
 Object = Service | EndpointSlice | Endpoints | Pod | Namespace | Workload

@@ -1,0 +1,179 @@
+"""One allocator for ClusterIPs, stand-in addresses and node ports: stable, and nobody moves."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Generic, NamedTuple, TypeVar
+
+from clusterdns.cluster.addresses import Network
+from clusterdns.cluster.model import Key
+
+Claimant = tuple[str, ...]  # a Key, or one with more parts
+
+
+class Band(NamedTuple):
+    """Integers from *first* to *last*, both included.  IPv6 has bands of 2**64: nothing here ever lists one."""
+
+    first: int
+    last: int
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int) and self.first <= value <= self.last
+
+
+def usable(network: Network) -> Band:
+    """Without the network address, the first one (``default/kubernetes``'s by convention) and the IPv4 broadcast."""
+    first = int(network.network_address)
+    return Band(first + 2, first + network.num_addresses - (2 if network.version == 4 else 1))
+
+
+def service_bands(network: Network) -> tuple[Band, ...]:
+    """The dynamic band, then the static one, into which dynamic ones go only when the first is full.
+
+    The static band is the lowest min(max(16, size/16), 256) addresses, none up to a size of 16
+    (Kubernetes v1.36.3, pkg/registry/core/service/ipallocator).
+    """
+    band, size = usable(network), network.num_addresses
+    static = min(max(16, size // 16), 256) if size > 16 else 0
+    border = int(network.network_address) + static
+    bands = (Band(max(border + 1, band.first), band.last), Band(band.first, min(border, band.last)))
+    return tuple(band for band in bands if band.first <= band.last)
+
+
+def stable_hash(*parts: str) -> int:
+    """64 bits, the same in every process; Python's ``hash`` is not."""
+    return int.from_bytes(blake2b("/".join(parts).encode(), digest_size=8).digest())
+
+
+class Allocator:
+    """Gives each claimant that wants one an integer of its bands.
+
+    Claimants that want at the same time are served in the order of (hash, claimant), each with the first free integer
+    from its hash on.  It stays theirs until they drop it or a reservation takes it.
+    """
+
+    def __init__(self, bands: Iterable[Band], memory: Mapping[str, int] | None = None) -> None:
+        """*memory*: what ``export`` once gave; an entry counts when its claimant wants and the integer is free."""
+        self._bands = tuple(bands)
+        self._memory = dict(memory or {})
+        self._held: dict[Claimant, int] = {}
+        self._holders: dict[int, Claimant] = {}
+        self._reserved: dict[int, int] = {}  # -> how often
+        self._waiting: set[Claimant] = set()
+        self._full = False  # nothing was freed since a search found nothing: do not search again
+
+    def __getitem__(self, claimant: Claimant) -> int | None:
+        return self._held.get(claimant)
+
+    def holder(self, value: int) -> Claimant | None:
+        return self._holders.get(value)
+
+    def want(self, claimant: Claimant) -> None:
+        if claimant not in self._held:
+            self._waiting.add(claimant)
+
+    def drop(self, claimant: Claimant) -> None:
+        """It wants none any more, if it ever did."""
+        self._waiting.discard(claimant)
+        self._release(claimant)
+
+    def reserve(self, value: int) -> None:
+        """Somebody wrote *value* down: it is never handed out, and who holds it gets another one."""
+        if not self._covers(value):
+            return
+        self._reserved[value] = self._reserved.get(value, 0) + 1
+        if loser := self._holders.get(value):
+            self._release(loser)
+            self._waiting.add(loser)
+
+    def unreserve(self, value: int) -> None:
+        """Once for each ``reserve``."""
+        if not self._covers(value):
+            return
+        self._reserved[value] -= 1
+        if not self._reserved[value]:
+            del self._reserved[value]
+            self._full = False
+
+    def settle(self) -> set[Claimant]:
+        """Serves those who wait; returns whom it served.  The others are in ``waiting``: the bands are full."""
+        served = set()
+        # Those remembered come first, or a newcomer could take what another one had before the restart.
+        for claimant in sorted(self._waiting, key=lambda one: ("/".join(one) not in self._memory, _order(one))):
+            value = self._choose(claimant)
+            if value is not None:
+                self._held[claimant] = value
+                self._holders[value] = claimant
+                served.add(claimant)
+        self._waiting -= served
+        return served
+
+    @property
+    def waiting(self) -> frozenset[Claimant]:
+        return frozenset(self._waiting)
+
+    def export(self) -> dict[str, int]:
+        return {"/".join(claimant): value for claimant, value in sorted(self._held.items())}
+
+    def _release(self, claimant: Claimant) -> None:
+        if (value := self._held.pop(claimant, None)) is not None:
+            del self._holders[value]
+            self._full = False
+
+    def _covers(self, value: int) -> bool:
+        return any(value in band for band in self._bands)
+
+    def _choose(self, claimant: Claimant) -> int | None:
+        remembered = self._memory.pop("/".join(claimant), None)
+        if remembered is not None and self._covers(remembered) and self._free(remembered):
+            return remembered
+        if self._full:
+            return None
+        found = next(filter(self._free, self._candidates(claimant)), None)
+        self._full = found is None
+        return found
+
+    def _candidates(self, claimant: Claimant) -> Iterator[int]:
+        start = stable_hash(*claimant)
+        for first, last in self._bands:
+            size = last - first + 1
+            at = start % size
+            yield from range(first + at, last + 1)
+            yield from range(first, first + at)
+
+    def _free(self, value: int) -> bool:
+        return value not in self._holders and value not in self._reserved
+
+
+def _order(claimant: Claimant) -> tuple[int, Claimant]:
+    return stable_hash(*claimant), claimant
+
+
+Value = TypeVar("Value", int, bytes)
+
+
+class Written(Generic[Value]):
+    """Which Services say a value themselves, so that a second one is noticed."""
+
+    def __init__(self) -> None:
+        self._owners: dict[Value, tuple[Key, ...]] = {}
+        self._shared: set[Value] = set()
+
+    def add(self, value: Value, owner: Key) -> None:
+        self._set(value, (*self._owners.get(value, ()), owner))
+
+    def remove(self, value: Value, owner: Key) -> None:
+        self._set(value, tuple(one for one in self._owners[value] if one != owner))
+
+    def shared(self) -> list[tuple[Value, tuple[Key, ...]]]:
+        """Values with two owners or more."""
+        return [(value, self._owners[value]) for value in sorted(self._shared)]
+
+    def _set(self, value: Value, owners: tuple[Key, ...]) -> None:
+        if owners:
+            self._owners[value] = owners
+        else:
+            del self._owners[value]
+        if len(owners) > 1:
+            self._shared.add(value)
+        else:
+            self._shared.discard(value)

@@ -1,0 +1,50 @@
+"""Things found by a label, so that no pod meets every selector and no selector every pod."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from clusterdns.cluster.labels import Selector
+
+Thing = TypeVar("Thing", bound=tuple[object, ...])
+Pair = tuple[str, str]  # label, value
+
+ANY: Pair = ("", "")  # where selectors go that no pair narrows
+
+
+class LabelIndex(Generic[Thing]):
+    """(namespace, label, value) -> things.  It knows no selector: what it finds are candidates, to be matched."""
+
+    def __init__(self) -> None:
+        self._things: dict[tuple[str, str, str], set[Thing]] = {}
+
+    def add(self, namespace: str, pairs: Iterable[Pair], thing: Thing) -> None:
+        for label, value in pairs:
+            self._things.setdefault((namespace, label, value), set()).add(thing)
+
+    def remove(self, namespace: str, pairs: Iterable[Pair], thing: Thing) -> None:
+        """With the very *pairs* it was added under."""
+        for label, value in pairs:
+            things = self._things[namespace, label, value]
+            things.remove(thing)
+            if not things:
+                del self._things[namespace, label, value]
+
+    def under(self, namespace: str, pair: Pair) -> set[Thing] | frozenset[Thing]:
+        return self._things.get((namespace, *pair), frozenset())
+
+    def fewest(self, namespace: str, pairs: Iterable[Pair]) -> Pair:
+        """The one of *pairs* with the fewest things: it narrows best."""
+        return min(pairs, key=lambda pair: (len(self.under(namespace, pair)), pair))
+
+    def near(self, namespace: str, labels: Mapping[str, str]) -> Iterator[Thing]:
+        """Those under any pair of *labels*, and under ANY."""
+        for pair in (*labels.items(), ANY):
+            yield from self.under(namespace, pair)
+
+
+def anchors(selector: Selector) -> Sequence[Pair]:
+    """Pairs of which labels must have one to match *selector*; ANY where it names none."""
+    for requirement in selector:
+        if requirement.operator == "in":
+            return [(requirement.key, value) for value in sorted(requirement.values)]
+    return [ANY]
