@@ -1,0 +1,192 @@
+"""Settings: a flag beats a ``CLUSTERDNS_<NAME>`` variable beats the file beats the default.
+
+All problems are told at once, each where it was written: ``clusterdns.yaml:7:3: problem; remedy``,
+``CLUSTERDNS_TTL: problem; remedy`` or ``--ttl: problem; remedy``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from clusterdns.cluster.addresses import Network
+from clusterdns.errors import OperatorError, Problem
+
+SocketAddress = tuple[str, int]  # an IP address as text, and a port; port 0: any free one
+
+
+class Settings(Struct, frozen=True):
+    """What the rest of the program sees: parsed, checked, complete."""
+
+    source: str
+    manifests: tuple[str, ...]
+    listen: tuple[SocketAddress, ...]
+    http: tuple[SocketAddress, ...]
+    domain: str  # lower case, with the final dot
+    ttl: int  # seconds
+    upstream: tuple[str, ...]
+    service_cidr: tuple[Network, ...]  # at most one of each family; the first is the default one
+    pod_cidr: tuple[Network, ...]  # at most one of each family
+    ns_addresses: tuple[bytes, ...]  # packed; (): the listen addresses
+    stand_ins: bool
+    lameduck: float  # seconds
+
+
+class Setting(NamedTuple):
+    """A row of the reference: configs/clusterdns.yaml is checked against it."""
+
+    name: str
+    default: str | list[str]  # as a file would give it
+    help: str
+
+
+SETTINGS = {
+    setting.name: setting
+    for setting in (
+        Setting("source", "manifests", "where the objects come from: manifests"),
+        Setting("manifests", [], "files and folders to serve, watched; PATH... on the command line"),
+        Setting("listen", ["127.0.0.1:1053"], "ADDR:PORT or [ADDR]:PORT, UDP and TCP; 0.0.0.0 and [::] mean all"),
+        Setting("http", ["127.0.0.1:9153"], "ADDR:PORT of /health and /ready; [] turns them off"),
+        Setting("domain", "cluster.local", "the zone of the cluster"),
+        Setting("ttl", "5", "of every record: seconds from 0 to 3600, or 30s, 1m"),
+        Setting("upstream", [], "who is asked for names of others; none in this version: they are REFUSED"),
+        Setting(
+            "service_cidr",
+            ["10.96.0.0/12", "fd00:10:96::/112"],
+            "ClusterIPs are allocated here; one network of each family, the first is the default one",
+        ),
+        Setting("pod_cidr", ["10.244.0.0/16", "fd00:10:244::/64"], "addresses of stand-in pods"),
+        Setting("ns_addresses", [], "addresses of the zones' name server; [] means the listen addresses"),
+        Setting("stand_ins", "true", "make stand-in pods for workloads without pods: true or false"),
+        Setting("lameduck", "5", "seconds that answering goes on after SIGTERM, or 500ms, 1m; sooner when it is quiet"),
+    )
+}
+
+
+class Where(NamedTuple):
+    """The place of a value: a file with line and column from 1, or a variable or a flag with 0 and 0."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+
+class Given(NamedTuple):
+    """A setting as somebody wrote it: scalars are still text."""
+
+    value: str | list[str]
+    where: Where
+    items: tuple[Where, ...] = ()  # of each item of a list
+
+
+class Fault(NamedTuple):
+    """*text* reads ``problem; remedy``."""
+
+    where: Where
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}"
+
+
+def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], config_path: str | None = None) -> Settings:
+    """*flags*: by setting name; None and () mean not given, ``("",)`` an empty list.
+
+    Raises OperatorError with one line per problem.  A wrong value that a stronger source overrides does no harm.
+    """
+    faults: list[Fault] = []
+    given = _defaults()
+    if path := config_path or environ.get("CLUSTERDNS_CONFIG"):
+        given |= _from_file(path, faults)
+    given |= dict(_from_environ(environ))
+    given |= dict(_from_flags(flags))
+    settings = _validated(given, faults)
+    if settings is None or faults:
+        raise OperatorError("\n".join(str(fault) for fault in sorted(faults)))
+    return settings
+
+
+def check_config(path: str) -> list[Problem]:
+    """Every problem of a configuration file that does not depend on flags and variables."""
+    faults: list[Fault] = []
+    _validated(_defaults() | _from_file(path, faults), faults)
+    problems = []
+    for where, text in sorted(faults):
+        problem, _, remedy = text.partition("; ")
+        subject = f"column {where.column}" if where.line else ""
+        problems.append(Problem(path, where.line, "error", "CD900", subject, problem, remedy))
+    return problems
+
+
+def is_config(text: str) -> bool:
+    """Whether *text* is a configuration file and no manifest: most of its outermost keys are settings."""
+    keys = re.findall(r"^[\"']?(\w+)[\"']?[ \t]*:(?:\s|$)", text, re.MULTILINE)
+    ours = sum(key in SETTINGS for key in keys)
+    return not {"kind", "apiVersion"} & {*keys} and 2 * ours > len(keys)
+
+
+def _defaults() -> dict[str, Given]:
+    return {name: Given(setting.default, Where("default")) for name, setting in SETTINGS.items()}
+
+
+def _from_file(path: str, faults: list[Fault]) -> dict[str, Given]:
+    from clusterdns.config_file import read_settings  # noqa: PLC0415 - most commands read no file
+
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        faults.append(Fault(Where(path), f"cannot be read: {reason}; name a readable file with --config"))
+        return {}
+    return read_settings(text, path, faults)
+
+
+def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
+    """Unknown names are nobody's fault: Kubernetes sets CLUSTERDNS_PORT and more for a Service of our name."""
+    for name, setting in SETTINGS.items():
+        variable = f"CLUSTERDNS_{name.upper()}"
+        if (text := environ.get(variable)) is not None:
+            values = [item for item in map(str.strip, text.split(",")) if item]
+            value = values if isinstance(setting.default, list) else text.strip()
+            yield name, Given(value, Where(variable), (Where(variable),) * len(values))
+
+
+def _from_flags(flags: Mapping[str, object]) -> Iterator[tuple[str, Given]]:
+    for name, value in flags.items():
+        where = Where("PATH" if name == "manifests" else "--" + name.replace("_", "-"))
+        if isinstance(value, list | tuple):
+            if value:
+                values = [str(item) for item in value if item != ""]
+                yield name, Given(values, where, (where,) * len(values))
+        elif value is not None:
+            yield name, Given(str(value).lower() if isinstance(value, bool) else str(value), where)
+
+
+def _validated(given: Mapping[str, Given], faults: list[Fault]) -> Settings | None:
+    """Adds what is wrong to *faults*; None: something is."""
+    from pydantic import ValidationError  # noqa: PLC0415 - 60 ms that only a command with settings has to pay
+
+    from clusterdns.config_model import Model  # noqa: PLC0415
+
+    try:
+        return Settings(**dict(Model.model_validate({name: each.value for name, each in given.items()})))
+    except ValidationError as error:
+        for detail in error.errors():
+            name, *item = detail["loc"]
+            one = given[str(name)]
+            where = one.items[int(item[0])] if item and one.items else one.where
+            text = str(detail["ctx"]["error"]) if "ctx" in detail and "error" in detail["ctx"] else detail["msg"]
+            faults.append(Fault(where, f"{name}: {text}" if where.line else text))
+        return None
+
+
+def unknown(key: str) -> str:
+    """``unknown setting listn; did you mean listen?``"""
+    near = get_close_matches(key, SETTINGS, n=1)
+    return f"unknown setting {key}; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(SETTINGS)}")

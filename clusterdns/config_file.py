@@ -1,0 +1,108 @@
+"""The configuration file: a flat YAML mapping whose values keep their line and column.
+
+Read by events, not by ``yaml.load``: events know their place, have no recursion, and leave scalars as text.
+"""
+
+from collections.abc import Iterator
+
+import yaml
+
+from clusterdns.config import SETTINGS, Fault, Given, Where, unknown
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_STARTS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
+_ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+
+
+class _Refused(Exception):  # noqa: N818 - caught below, in the one place that reads a file
+    """The rest of the file cannot be understood."""
+
+
+def read_settings(text: str, path: str, faults: list[Fault]) -> dict[str, Given]:
+    """The known settings of *text* by name; adds what is wrong with the others to *faults*."""
+    settings: dict[str, Given] = {}
+    try:
+        for key, given in _entries(yaml.parse(text, Loader=_LOADER), path, faults):
+            if key.value not in SETTINGS:
+                faults.append(Fault(_where(path, key), unknown(key.value)))
+            elif key.value in settings:
+                faults.append(Fault(_where(path, key), f"{key.value} is set twice; remove one"))
+            elif given is not None:
+                settings[key.value] = given
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML"
+        where = Where(path, mark.line + 1, mark.column + 1) if mark else Where(path)
+        faults.append(Fault(where, f"{reason}; mend the YAML there or in the line above"))
+    except _Refused:
+        pass
+    return settings
+
+
+def _entries(
+    events: Iterator[yaml.Event], path: str, faults: list[Fault]
+) -> Iterator[tuple[yaml.ScalarEvent, Given | None]]:
+    """Each key of the file with its value; None: the value is none, and *faults* says so."""
+
+    def refuse(event: yaml.Event, text: str) -> None:
+        faults.append(Fault(_where(path, event), text))
+
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent):
+            break
+    else:
+        return  # empty, or nothing but comments
+    top = next(events)
+    if isinstance(top, yaml.ScalarEvent) and not top.value:
+        return
+    if not isinstance(top, yaml.MappingStartEvent):
+        refuse(top, "not a mapping; write one `setting: value` per line")
+        raise _Refused
+    while not isinstance(key := next(events), yaml.MappingEndEvent):
+        if not isinstance(key, yaml.ScalarEvent):
+            refuse(key, "a setting has a plain name; write `setting: value`")
+            raise _Refused
+        yield key, _value(key.value, next(events), events, path, faults)
+    next(events)
+    if isinstance(extra := next(events), yaml.DocumentStartEvent):
+        refuse(extra, "a second document; put all settings into the first")
+
+
+def _value(name: str, event: yaml.Event, events: Iterator[yaml.Event], path: str, faults: list[Fault]) -> Given | None:
+    """A scalar, or a list of scalars; *events* stand behind it afterwards."""
+    where = _where(path, event)
+    if isinstance(event, yaml.ScalarEvent):
+        if event.implicit[0] and event.value in {"", "~", "null"}:
+            faults.append(Fault(where, f"{name} has no value; remove the line, or write [] for none"))
+            return None
+        return Given(event.value, where)
+    if isinstance(event, yaml.SequenceStartEvent):
+        return _items(name, where, events, path, faults)
+    faults.append(Fault(where, f"{name} takes a value or a list of values; write them out"))
+    _skip(event, events)
+    return None
+
+
+def _items(name: str, where: Where, events: Iterator[yaml.Event], path: str, faults: list[Fault]) -> Given:
+    """The scalars of a list; of the rest *faults* is told."""
+    values, places = [], []
+    while not isinstance(event := next(events), yaml.SequenceEndEvent):
+        if isinstance(event, yaml.ScalarEvent):
+            values.append(event.value)
+            places.append(_where(path, event))
+        else:
+            faults.append(Fault(_where(path, event), f"{name}: an item is one plain value; write it out"))
+            _skip(event, events)
+    return Given(values, where, tuple(places))
+
+
+def _skip(event: yaml.Event, events: Iterator[yaml.Event]) -> None:
+    depth = int(isinstance(event, _STARTS))
+    while depth:
+        event = next(events)
+        depth += isinstance(event, _STARTS) - isinstance(event, _ENDS)
+
+
+def _where(path: str, event: yaml.Event) -> Where:
+    mark = event.start_mark
+    return Where(path, mark.line + 1, mark.column + 1) if mark else Where(path)

@@ -1,0 +1,162 @@
+"""What each setting may be.  Importing this imports pydantic: ``config`` does so only while it loads.
+
+Every parser takes the text of one value and raises ValueError with ``problem; remedy``.
+"""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainValidator
+
+from clusterdns.cluster.addresses import Network, address_text, parse_address, parse_network
+
+_T = TypeVar("_T")
+
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_LABEL = re.compile(r"[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?")
+
+
+def _one(parse: Callable[[str], _T]) -> PlainValidator:
+    def checked(value: object) -> _T:
+        if not isinstance(value, str):
+            raise ValueError("takes one value; write it without a list")  # noqa: TRY004 - pydantic collects ValueError
+        return parse(value)
+
+    return PlainValidator(checked)
+
+
+def source(text: str) -> str:
+    if text in {"kubernetes", "none"}:
+        raise ValueError(f"{text} is not available in this version; write manifests")
+    if text != "manifests":
+        raise ValueError(f"{text!r} is no source; write manifests")
+    return text
+
+
+def path(text: str) -> str:
+    if not text:
+        raise ValueError("an empty path; name a file or a folder")
+    return text
+
+
+def socket_address(text: str) -> tuple[str, int]:
+    """``"127.0.0.1:1053"`` or ``"[::1]:1053"`` -> (address in canonical form, port)."""
+    found = re.fullmatch(r"(?:\[([^]]*:[^]]*)\]|([^]:[]+)):(\d{1,5})", text)
+    if not found or int(found[3]) > 65535:
+        raise ValueError(f"{text!r} is not ADDR:PORT; write it like 127.0.0.1:1053 or [::1]:1053")
+    try:
+        return address_text(parse_address(found[1] or found[2])), int(found[3])
+    except ValueError as error:
+        raise ValueError(f"{error}; write 127.0.0.1:1053, or 0.0.0.0:1053 and [::]:1053 for all") from None
+
+
+def domain(text: str) -> str:
+    """``"Cluster.local"`` -> ``"cluster.local."`` (RFC 1035 §2.3.4)."""
+    name = text.lower().removesuffix(".")
+    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError(
+            f"{text!r} is no domain name; write labels of 1 to 63 letters, digits and hyphens with dots between them"
+        )
+    return name + "."
+
+
+def seconds(text: str) -> float:
+    """``"5"``, ``"5s"``, ``"500ms"``, ``"1m"`` or ``"1h"``."""
+    found = _DURATION.fullmatch(text)
+    if not found:
+        raise ValueError(f"{text!r} is no duration; write seconds, or 500ms, 5s, 1m, 1h")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def ttl(text: str) -> int:
+    duration = seconds(text)
+    if duration > 3600 or duration % 1:
+        raise ValueError(f"{text!r} is out of range; write whole seconds from 0 to 3600")
+    return int(duration)
+
+
+def truth(text: str) -> bool:
+    try:
+        return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[text.lower()]
+    except KeyError:
+        raise ValueError(f"{text!r} is neither true nor false; write one of them") from None
+
+
+def network(text: str) -> Network:
+    try:
+        return parse_network(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no network; {_network_remedy(text)}") from None
+
+
+def _network_remedy(text: str) -> str:
+    try:
+        return f"write {ip_network(text, strict=False)}"
+    except ValueError:
+        return "write ADDRESS/LENGTH like 10.96.0.0/12 or fd00:10:96::/112"
+
+
+def address(text: str) -> bytes:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; write one like 192.0.2.53 or 2001:db8::53") from None
+
+
+def no_upstream(_: str) -> str:
+    raise ValueError("forwarding is not available in this version; leave upstream empty: []")
+
+
+def _listed(value: object) -> object:
+    """One value may stand without its list."""
+    return [value] if isinstance(value, str) else value
+
+
+def _not_empty(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    if not values:
+        raise ValueError("needs at least one value; remove the setting for its default")
+    return values
+
+
+def _distinct(values: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    for at, (host, port) in enumerate(values):
+        if port and (host, port) in values[:at]:
+            raise ValueError(f"{host} port {port} is listed twice; remove one")
+    return values
+
+
+def _one_per_family(values: tuple[Network, ...]) -> tuple[Network, ...]:
+    if len({each.version for each in values}) < len(values):
+        raise ValueError("two networks of one family; keep one IPv4 and one IPv6 network")
+    return values
+
+
+_Sockets = Annotated[
+    tuple[Annotated[tuple[str, int], _one(socket_address)], ...], BeforeValidator(_listed), AfterValidator(_distinct)
+]
+_Networks = Annotated[
+    tuple[Annotated[Network, _one(network)], ...],
+    BeforeValidator(_listed),
+    AfterValidator(_one_per_family),
+    AfterValidator(_not_empty),
+]
+
+
+class Model(BaseModel):
+    """Field by field what ``config.Settings`` holds; every field is given, by its default if by nobody else."""
+
+    source: Annotated[str, _one(source)]
+    manifests: Annotated[tuple[Annotated[str, _one(path)], ...], BeforeValidator(_listed)]
+    listen: Annotated[_Sockets, AfterValidator(_not_empty)]
+    http: _Sockets
+    domain: Annotated[str, _one(domain)]
+    ttl: Annotated[int, _one(ttl)]
+    upstream: Annotated[tuple[Annotated[str, _one(no_upstream)], ...], BeforeValidator(_listed)]
+    service_cidr: _Networks
+    pod_cidr: _Networks
+    ns_addresses: Annotated[tuple[Annotated[bytes, _one(address)], ...], BeforeValidator(_listed)]
+    stand_ins: Annotated[bool, _one(truth)]
+    lameduck: Annotated[float, _one(seconds)]

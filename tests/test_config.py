@@ -1,0 +1,206 @@
+"""Settings: sources in order, every problem at once with its place."""
+
+import re
+import subprocess
+import sys
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from clusterdns.config import SETTINGS, Settings, check_config, is_config, load_settings
+from clusterdns.errors import OperatorError
+
+REFERENCE = Path(__file__).parent.parent / "configs" / "clusterdns.yaml"
+DEFAULTS = load_settings({}, {})
+
+
+def problems_of(text: str, tmp_path: Path, **environ: str) -> list[str]:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(OperatorError) as caught:
+        load_settings({}, environ, str(path))
+    return str(caught.value).replace(f"{tmp_path}/", "").split("\n")
+
+
+def test_the_defaults() -> None:
+    expected = Settings(
+        source="manifests",
+        manifests=(),
+        listen=(("127.0.0.1", 1053),),
+        http=(("127.0.0.1", 9153),),
+        domain="cluster.local.",
+        ttl=5,
+        upstream=(),
+        service_cidr=(ip_network("10.96.0.0/12"), ip_network("fd00:10:96::/112")),
+        pod_cidr=(ip_network("10.244.0.0/16"), ip_network("fd00:10:244::/64")),
+        ns_addresses=(),
+        stand_ins=True,
+        lameduck=5.0,
+    )
+    assert expected == DEFAULTS
+
+
+def test_the_reference_file_holds_every_setting_with_its_default_and_a_comment() -> None:
+    text = REFERENCE.read_text()
+    assert re.findall(r"^(?:# .+\n)+(\w+): ", text, re.MULTILINE) == [*SETTINGS] == [*Settings.__struct_fields__]
+    assert re.findall(r"^(\w+):", text, re.MULTILINE) == [*SETTINGS]
+    assert load_settings({}, {}, str(REFERENCE)) == DEFAULTS
+    for name, setting in SETTINGS.items():
+        quoted = [f'"{item}"' for item in setting.default] if isinstance(setting.default, list) else None
+        shown = f"[{', '.join(quoted)}]" if quoted is not None else setting.default
+        assert f"\n{name}: {shown}\n" in text
+
+
+def test_flag_beats_variable_beats_file_beats_default(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("ttl: 1\ndomain: file.test\nlameduck: 1\nlisten: 127.0.0.1:1\n")
+    environ = {"CLUSTERDNS_CONFIG": str(path), "CLUSTERDNS_TTL": "2", "CLUSTERDNS_DOMAIN": "variable.test"}
+    settings = load_settings({"ttl": "3", "domain": None, "listen": ()}, environ)
+    assert (settings.ttl, settings.domain, settings.lameduck) == (3, "variable.test.", 1.0)
+    assert settings.listen == (("127.0.0.1", 1),)
+    assert settings.pod_cidr == DEFAULTS.pod_cidr
+
+
+def test_a_stronger_source_mends_a_wrong_value(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("ttl: soon\n")
+    assert load_settings({"ttl": 7}, {}, str(path)).ttl == 7
+
+
+def test_lists_in_variables_are_separated_by_commas() -> None:
+    environ = {"CLUSTERDNS_LISTEN": "127.0.0.1:0, [::1]:0", "CLUSTERDNS_HTTP": "", "CLUSTERDNS_STAND_INS": "no"}
+    settings = load_settings({}, environ)
+    assert settings.listen == (("127.0.0.1", 0), ("::1", 0))
+    assert settings.http == ()
+    assert settings.stand_ins is False
+
+
+def test_kubernetes_own_variables_for_a_service_of_our_name_are_nobodys_fault() -> None:
+    environ = {"CLUSTERDNS_PORT": "udp://10.96.0.10:53", "CLUSTERDNS_SERVICE_HOST": "10.96.0.10"}
+    assert load_settings({}, environ) == DEFAULTS
+
+
+def test_values_become_useful_forms() -> None:
+    settings = load_settings(
+        {
+            "manifests": ["a", "b"],
+            "http": ("",),
+            "listen": ["[2001:DB8::1]:53", "0.0.0.0:53"],
+            "ns_addresses": ["192.0.2.1", "::1"],
+            "domain": "Cluster.Example.",
+            "service_cidr": ["fd00::/112"],
+            "lameduck": "500ms",
+            "ttl": "1m",
+            "stand_ins": False,
+        },
+        {},
+    )
+    assert settings.manifests == ("a", "b")
+    assert settings.http == ()
+    assert settings.listen == (("2001:db8::1", 53), ("0.0.0.0", 53))
+    assert settings.ns_addresses == (b"\xc0\x00\x02\x01", b"\0" * 15 + b"\x01")
+    assert settings.domain == "cluster.example."
+    assert settings.service_cidr == (ip_network("fd00::/112"),)
+    assert (settings.lameduck, settings.ttl, settings.stand_ins) == (0.5, 60, False)
+
+
+def test_all_problems_at_once_each_with_its_place(tmp_path: Path) -> None:
+    text = """\
+listn: ["127.0.0.1:1053"]
+ttl: 5x
+listen:
+  - 127.0.0.1:1053
+  - localhost:53
+  - [nested]
+source: kubernetes
+domain: a..b
+service_cidr: [10.96.0.1/12]
+pod_cidr: [10.0.0.0/16, 10.1.0.0/16]
+upstream: 10.0.0.1
+stand_ins: {a: 1}
+lameduck:
+http: ["127.0.0.1:1", "127.0.0.1:1"]
+http: []
+"""
+    expected = """\
+c.yaml:1:1: unknown setting listn; did you mean listen?
+c.yaml:2:6: ttl: '5x' is no duration; write seconds, or 500ms, 5s, 1m, 1h
+c.yaml:5:5: listen: 'localhost' is not an IP address; write 127.0.0.1:1053, or 0.0.0.0:1053 and [::]:1053 for all
+c.yaml:6:5: listen: an item is one plain value; write it out
+c.yaml:7:9: source: kubernetes is not available in this version; write manifests
+c.yaml:8:9: domain: 'a..b' is no domain name; write labels of 1 to 63 letters, digits and hyphens with dots between them
+c.yaml:9:16: service_cidr: '10.96.0.1/12' is no network; write 10.96.0.0/12
+c.yaml:10:11: pod_cidr: two networks of one family; keep one IPv4 and one IPv6 network
+c.yaml:11:11: upstream: forwarding is not available in this version; leave upstream empty: []
+c.yaml:12:12: stand_ins takes a value or a list of values; write them out
+c.yaml:13:10: lameduck has no value; remove the line, or write [] for none
+c.yaml:14:7: http: 127.0.0.1 port 1 is listed twice; remove one
+c.yaml:15:1: http is set twice; remove one
+CLUSTERDNS_NS_ADDRESSES: '1.2' is not an IP address; write one like 192.0.2.53 or 2001:db8::53"""
+    assert problems_of(text, tmp_path, CLUSTERDNS_NS_ADDRESSES="1.2.3.4,1.2") == expected.split("\n")
+
+
+ONE_PROBLEM = {
+    "a port too high": ("listen: [127.0.0.1:65536]", "c.yaml:1:10: listen: '127.0.0.1:65536' is not ADDR:PORT"),
+    "IPv6 without brackets": ("listen: ['::1:53']", "c.yaml:1:10: listen: '::1:53' is not ADDR:PORT"),
+    "a host name": ("listen: [localhost:53]", "c.yaml:1:10: listen: 'localhost' is not an IP address; write 127"),
+    "nowhere to listen": ("listen: []", "c.yaml:1:9: listen: needs at least one value"),
+    "no such source": ("source: etcd", "c.yaml:1:9: source: 'etcd' is no source; write manifests"),
+    "a list for a scalar": ("ttl: [5]", "c.yaml:1:6: ttl: takes one value; write it without a list"),
+    "a TTL over an hour": ("ttl: 3601", "c.yaml:1:6: ttl: '3601' is out of range; write whole seconds from 0 to 3600"),
+    "half a second of TTL": ("ttl: 500ms", "c.yaml:1:6: ttl: '500ms' is out of range"),
+    "no truth": ("stand_ins: maybe", "c.yaml:1:12: stand_ins: 'maybe' is neither true nor false"),
+    "no network": ("pod_cidr: [all]", "c.yaml:1:12: pod_cidr: 'all' is no network; write ADDRESS/LENGTH"),
+    "the root": ('domain: "."', "c.yaml:1:9: domain: '.' is no domain name"),
+    "not a mapping": ("- ttl", "c.yaml:1:1: not a mapping; write one `setting: value` per line"),
+    "a key that is no name": ("ttl: 5\n? [a]\n: 5", "c.yaml:2:3: a setting has a plain name"),
+    "two documents": ("ttl: 5\n---\nttl: 6", "c.yaml:2:1: a second document"),
+    "an alias": ("domain: &a b.test\nmanifests: [*a]", "c.yaml:2:13: manifests: an item is one plain value"),
+    "broken YAML": ("ttl: [5\nlisten: x", "c.yaml:2:7: did not find expected ',' or ']'; mend the YAML"),
+    "a control character": ("ttl: \x01", "c.yaml: control characters are not allowed; mend the YAML"),
+    "deep nesting": ("ttl: " + "[" * 30_000, "c.yaml:2:1: did not find expected node content"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), ONE_PROBLEM.values(), ids=ONE_PROBLEM)
+def test_one_problem(text: str, expected: str, tmp_path: Path) -> None:
+    assert problems_of(text, tmp_path)[-1].startswith(expected)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "ttl: '5'\n"])
+def test_a_file_may_say_little(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    assert load_settings({}, {}, str(path)) == DEFAULTS
+    assert check_config(str(path)) == []
+
+
+def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(OperatorError) as caught:
+        load_settings({}, {}, "no/such.yaml")
+    assert str(caught.value) == (
+        "no/such.yaml: cannot be read: No such file or directory; name a readable file with --config"
+    )
+
+
+def test_check_gives_the_problems_of_a_file_as_problems(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("ttl: 5\nlistn: x\n")
+    assert [str(problem) for problem in check_config(str(path))] == [
+        f"{path}:2: error CD900 column 1: unknown setting listn; did you mean listen?"
+    ]
+
+
+def test_a_configuration_is_told_from_a_manifest() -> None:
+    assert is_config("ttl: 5\n# x\nlisten: []\n")
+    assert is_config("listn: x\nttl: 5\nhttp:\n")
+    assert not is_config("kind: Service\nmetadata:\n  name: ttl\n")
+    assert not is_config("replicas: 2\nimage: x\nhttp: 80\n")
+    assert not is_config("")
+
+
+def test_settings_are_cheap_to_import() -> None:
+    """pydantic costs tens of milliseconds: only loading may pay them."""
+    code = "import sys, clusterdns.config; sys.exit('pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
