@@ -1,0 +1,77 @@
+"""Reply -> bytes: sections in order, cut to what the client takes (RFC 2181 §9, RFC 6891 §7)."""
+
+import struct
+
+from msgspec import Struct
+
+from clusterdns.engine.edns import opt_record
+from clusterdns.engine.gate import CD, QR, RD, Query
+from clusterdns.zone.prepared import OWNER, Entry, section_counts
+
+TC = 0x0200
+
+
+class Reply(Struct):
+    """What a query gets, before it is fitted into a message.
+
+    *flags*: AA and RA as they apply.  *answers*: whole records.  *authority*: one record or b"".  *additional*: whole
+    RRsets as (records, octets).  *error*: an Extended DNS Error's INFO-CODE and text.
+    """
+
+    rcode: int
+    flags: int = 0
+    answers: list[bytes] = []
+    authority: bytes = b""
+    additional: list[tuple[int, bytes]] = []
+    error: tuple[int, str] | None = None
+
+
+def records_of(entry: Entry, owner: bytes = OWNER) -> list[bytes]:
+    """The answer records of *entry*, one by one, behind *owner*: their RDATA holds no pointers."""
+    wire, end, found, at = entry.wire, entry.cuts[0][1], [], 0
+    while at < end:
+        stop = at + 12 + int.from_bytes(wire[at + 10 : at + 12])
+        found.append(owner + wire[at + 2 : stop])
+        at = stop
+    return found
+
+
+def additional_of(entry: Entry) -> list[tuple[int, bytes]]:
+    """The additional RRsets of *entry*; right behind its own question only."""
+    starts = [end for _, end in entry.cuts]
+    return [(count, entry.wire[start:end]) for start, (count, end) in zip(starts, entry.cuts[1:], strict=False)]
+
+
+def render(query: Query, reply: Reply, limit: int) -> bytes:
+    """A response of at most *limit* octets.
+
+    What does not fit goes in this order: the error's text, additional RRsets (whole, from the last, without TC: nobody
+    relies on them), then answers from the last with TC, so that a client without TCP can use the rest.
+    """
+    answers, additional, error = list(reply.answers), list(reply.additional), reply.error
+    authority = reply.authority
+    opt = _opt(query, reply, error)
+    room = limit - 12 - len(query.question) - len(opt)
+    size = sum(map(len, answers)) + len(authority) + sum(len(octets) for _, octets in additional)
+    if size > room and error:
+        opt = _opt(query, reply, (error[0], ""))
+        room = limit - 12 - len(query.question) - len(opt)
+    while size > room and additional:
+        size -= len(additional.pop()[1])
+    flags = QR | reply.flags | query.flags & (RD | CD) | reply.rcode & 0xF
+    if size > room:
+        flags |= TC
+        size -= len(authority)
+        authority = b""
+        while size > room:
+            size -= len(answers.pop())
+    extra = sum(count for count, _ in additional) + bool(opt)
+    counts = section_counts(len(answers), bool(authority), extra)
+    sections = b"".join((*answers, authority, *(octets for _, octets in additional), opt))
+    return query.head + struct.pack("!H", flags) + counts + query.question + sections
+
+
+def _opt(query: Query, reply: Reply, error: tuple[int, str] | None) -> bytes:
+    if query.edns is None:
+        return b""
+    return opt_record(reply.rcode, dnssec_ok=query.edns.dnssec_ok, error=error)

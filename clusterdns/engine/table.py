@@ -1,0 +1,109 @@
+"""The table of prepared answers: what is looked up when a query comes."""
+
+from collections.abc import Mapping
+
+from clusterdns.cluster.model import Key, Published
+from clusterdns.zone.derived import endpoint_node, reverse_node, service_node
+from clusterdns.zone.names import Name, parent
+from clusterdns.zone.prepared import Change, Node
+from clusterdns.zone.tree import Prepared, Tree, ZoneOptions
+
+DERIVED_KEPT = 10_000  # nodes of derived names; each costs about 1 KiB
+
+_Guard = tuple[tuple[Key, Published], ...]
+
+
+class Table:
+    """``{lower-cased wire name: Node}`` and the zones.  Readers and ``apply`` share one thread."""
+
+    def __init__(self, options: ZoneOptions) -> None:
+        self.options = options
+        self.tree = Tree(options)
+        self.zones = options.zones()
+        self.apexes: Mapping[bytes, int] = {zone.apex: index for index, zone in enumerate(self.zones)}
+        self.nodes: dict[Name, Node] = self.tree.before_sync()
+        self._derived: dict[Name, tuple[_Guard, object, Node]] = {}
+
+    def zone_of(self, name: bytes) -> int:
+        """The zone *name* is in, by whole labels, the longest apex first; -1: none."""
+        apexes, at = self.apexes, 0
+        while True:
+            zone = apexes.get(name[at:])
+            if zone is not None:
+                return zone
+            if not name[at]:
+                return -1
+            at += 1 + name[at]
+
+    def find(self, name: Name) -> tuple[int, Node | None]:
+        """The zone (-1: none of ours) and the node, a derived one included.  *name* is well-formed and lower case."""
+        node = self.nodes.get(name)
+        if node is not None:
+            return node.zone, node
+        zone = self.zone_of(name)
+        return zone, self.derived(name, zone) if zone >= 0 else None
+
+    def derived(self, name: Name, zone: int) -> Node | None:
+        """The node of a name that is not prepared, or that has deferred types; None: it does not exist."""
+        kept = self._derived.get(name)
+        if kept is not None:
+            guard, reverse, node = kept
+            published = self.tree.published
+            if reverse is None or reverse is self.tree.reverse:
+                for key, before in guard:
+                    if published.get(key) is not before:
+                        break
+                else:
+                    return node
+            del self._derived[name]
+        if not self.tree.synced:
+            return None
+        return self._reverse(name, zone) if self.zones[zone].reverse else self._forward(name, zone)
+
+    def apply(self, prepared: Prepared, serial: int, miss: int) -> None:
+        """Publishes a round: from one query to the next.  *serial* is for all zones, *miss* for absent names."""
+        change = prepared.change
+        if change.size > Change.FULL_ABOVE:
+            # Readers keep the old dictionary until the new one is whole.
+            nodes = dict(self.nodes)
+            self._assign(nodes, change)
+            self.nodes = nodes
+        else:
+            self._assign(self.nodes, change)
+        self.tree.apply(prepared)
+        for zone in self.zones:
+            zone.publish(serial, miss)
+
+    @staticmethod
+    def _assign(nodes: dict[Name, Node], change: Change) -> None:
+        for name in change.deletes:
+            nodes.pop(name, None)
+        nodes.update(change.upserts)
+
+    def _forward(self, name: Name, zone: int) -> Node | None:
+        """An endpoint of the Service one label up, or the Service itself with its deferred SRV."""
+        apex, ttl = self.zones[zone].apex, self.options.ttl
+        own = self.nodes.get(name)
+        if own is not None and own.below is not None:
+            return self._keep(name, (own.below,), None, service_node(own.below, zone, apex, ttl))
+        service = self.nodes.get(parent(name))
+        if service is None or service.below is None:
+            return None
+        node = endpoint_node(service.below, name[1 : 1 + name[0]], zone, apex, ttl)
+        return self._keep(name, (service.below,), None, node)
+
+    def _reverse(self, name: Name, zone: int) -> Node | None:
+        reverse, published = self.tree.reverse, self.tree.published
+        node = reverse_node(name, reverse, published.get, zone, self.options.domains[0], self.options.ttl)
+        if node is None or not node.entries:
+            return node
+        guard = tuple(published[key] for key in reverse.holders(name))
+        return self._keep(name, guard, reverse, node)
+
+    def _keep(self, name: Name, guard: tuple[Published, ...], reverse: object, node: Node | None) -> Node | None:
+        """Positives only: absent names are without number."""
+        if node is not None:
+            if len(self._derived) >= DERIVED_KEPT:
+                del self._derived[next(iter(self._derived))]
+            self._derived[name] = tuple((one.service.key, one) for one in guard), reverse, node
+        return node

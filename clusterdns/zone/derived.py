@@ -1,0 +1,81 @@
+"""Names that are numerous and rarely asked: computed at the first question, from what is published.
+
+Endpoint names below ClusterIP Services, SRV at bare Service and endpoint names, and all reverse names.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from clusterdns.cluster.model import Key, Published
+from clusterdns.zone.names import Name
+from clusterdns.zone.prepared import Node, entry, with_addresses
+from clusterdns.zone.rdata import PTR, RRset
+from clusterdns.zone.records import endpoint_records, pointer_target, records_for, service_ports
+from clusterdns.zone.reverse import AddressIndex, Holders, parse_reverse
+
+
+class Reverse(Struct, frozen=True):
+    """The addresses of both families, as published."""
+
+    four: AddressIndex = AddressIndex()
+    six: AddressIndex = AddressIndex()
+
+    def of(self, address: bytes) -> AddressIndex:
+        return self.four if len(address) == 4 else self.six
+
+    def holders(self, qname: bytes) -> Holders:
+        """Of the address that a whole reverse name stands for; () for any other name."""
+        span = parse_reverse(qname)
+        return self.of(span[0]).holders(span[0]) if span and span[0] == span[1] else ()
+
+
+def endpoint_node(published: Published, host: bytes, zone: int, apex: Name, ttl: int) -> Node | None:
+    """The node of the endpoint name whose first label is *host*; None where no shown endpoint has that label."""
+    try:
+        text = host.decode("ascii")
+    except UnicodeDecodeError:
+        return None
+    rrsets = endpoint_records(published, text, apex, ttl)
+    return _node(rrsets, zone) if rrsets else None
+
+
+def service_node(published: Published, zone: int, apex: Name, ttl: int) -> Node | None:
+    """The node of a Service's own name with everything it holds, SRV included."""
+    rrsets = records_for(published, apex, ttl)
+    ports = service_ports(published, apex, ttl)
+    if not rrsets:
+        return None
+    own = [rrset for rrset in rrsets if rrset.owner == rrsets[0].owner]
+    # All are passed, so that the SRV finds the addresses of its targets; only the Service's own are kept.
+    return _node([*rrsets, ports] if ports else rrsets, zone, {*own, *([ports] if ports else [])})
+
+
+def reverse_node(
+    qname: Name, reverse: Reverse, published: Callable[[Key], Published | None], zone: int, primary: Name, ttl: int
+) -> Node | None:
+    """The node of a reverse name: PTRs, or nothing but its existence for an empty non-terminal (RFC 8020)."""
+    span = parse_reverse(qname)
+    if span is None:
+        return None
+    low, high = span
+    index = reverse.of(low)
+    if low != high:
+        return Node(zone, {}) if index.any_between(low, high) else None
+    targets = pointer_targets(low, index.holders(low), published, primary)
+    return _node([RRset(qname, ttl, tuple(map(PTR, targets)))], zone) if targets else None
+
+
+def pointer_targets(
+    address: bytes, holders: tuple[Key, ...], published: Callable[[Key], Published | None], primary: Name
+) -> list[Name]:
+    """A ClusterIP points to the first Service that has it, by namespace and name; a pod to each of its Services."""
+    services = [service for key in holders if (service := published(key))]
+    owners = [service for service in services if address in service.service.cluster_ips][:1]
+    targets = [pointer_target(service, address, primary) for service in owners or services]
+    return sorted({target for target in targets if target})
+
+
+def _node(rrsets: list[RRset], zone: int, keep: set[RRset] | None = None) -> Node:
+    paired = with_addresses(rrsets)
+    return Node(zone, {rrset.rtype: entry(rrset, more) for rrset, more in paired if keep is None or rrset in keep})

@@ -1,0 +1,198 @@
+"""RRsets -> the prepared sections that the table serves (docs/architecture.md states the form exactly).
+
+An owner name fixes every offset in a response to a question for it.  So owners are compressed against the
+question, once, when the zone changes; RDATA holds no pointers, so that an alias can put an Entry's records
+behind another question by replacing their owners alone.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import ClassVar
+
+from msgspec import Struct
+
+from clusterdns.cluster.model import Published
+from clusterdns.zone.names import Name
+from clusterdns.zone.rdata import SOA, SRV, RRset
+from clusterdns.zone.reasons import Reason
+
+QUESTION_AT = 12  # where the question's name begins in every message (RFC 1035 §4.1.1)
+OWNER = b"\xc0\x0c"  # a pointer to it
+IN = 1
+
+NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
+DEFER = -1  # no rcode: engine.answer decides
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """The records of one type at one owner.
+
+    *wire* is the answer section and behind it the additional one.  *cuts* are (records, end in wire) of the answer
+    RRset and then of each additional RRset.  *stride* is the octets per answer record where all are equal (A, AAAA),
+    else 0.  *counts* and *counts_opt* are the four section counts of a whole response, without and with an OPT.
+    """
+
+    wire: bytes
+    cuts: tuple[tuple[int, int], ...]
+    stride: int
+    counts: bytes
+    counts_opt: bytes
+
+    @property
+    def answers(self) -> bytes:
+        return self.wire[: self.cuts[0][1]]
+
+    @property
+    def count(self) -> int:
+        return self.cuts[0][0]
+
+
+class Node(Struct, frozen=True, gc=False):
+    """One owner name.  *absent* says what a type without Entry gets: NOERROR (that is NODATA), NXDOMAIN for a
+    headless Service without ready endpoint, DEFER where engine.answer decides (aliases).  *deferred* are types whose
+    records are derived when asked.  *below* holds the names one label below that are derived when asked.
+    """
+
+    zone: int  # index of its Zone
+    entries: dict[int, Entry]
+    absent: int = NOERROR
+    below: Published | None = None
+    reason: Reason | None = None
+    deferred: int = 0  # a type number, 0 for none
+
+    def same_answers(self, other: "Node | None") -> bool:
+        return (
+            other is not None
+            and (self.zone, self.absent, self.reason) == (other.zone, other.absent, other.reason)
+            and self.entries == other.entries
+        )
+
+
+class Zone:
+    """An apex and what its negative answers end in.  The table holds one for each zone, for the process's life.
+
+    *miss* says what an absent name gets: NXDOMAIN, SERVFAIL (not synced), or DEFER (forwarded).
+    """
+
+    __slots__ = ("_tails", "apex", "minimum", "miss", "primary", "reverse", "serial", "ttl")
+
+    def __init__(self, apex: Name, primary: Name, ttl: int, *, reverse: bool) -> None:
+        self.apex = apex
+        self.primary = primary  # the zone that the name server's and the mailbox's names are in
+        self.reverse = reverse
+        self.minimum = ttl
+        self.ttl = min(ttl, 300)  # CoreDNS's bound, and so of what a negative answer may be kept (RFC 2308 §5)
+        self.serial = 0
+        self.miss = SERVFAIL
+        self._tails: dict[int, bytes] = {}
+
+    def publish(self, serial: int, miss: int) -> None:
+        self.serial, self.miss = serial, miss
+        self._tails.clear()
+
+    def soa(self) -> SOA:
+        return SOA(
+            Name(b"\x02ns\x03dns" + self.primary), Name(b"\x0ahostmaster" + self.primary), self.serial, self.minimum
+        )
+
+    def tail(self, offset: int) -> bytes:
+        """The SOA record, its owner written as a pointer to *offset*, where the apex stands in the question.
+
+        0: the apex does not stand there; the owner is written in full.
+        """
+        tail = self._tails.get(offset)
+        if tail is None:
+            tail = self._tails[offset] = self._encode_tail(offset)
+        return tail
+
+    def _encode_tail(self, offset: int) -> bytes:
+        soa = self.soa()
+        owner = pointer(offset) if offset else self.apex
+        if offset and self.primary == self.apex:
+            rdata = b"\x02ns\x03dns" + owner + b"\x0ahostmaster" + owner + soa.timers()
+        else:
+            rdata = soa.to_wire()
+        return owner + struct.pack("!HHIH", SOA.rtype, IN, self.ttl, len(rdata)) + rdata
+
+
+class Change(Struct):
+    """What one round does to the table: bytes and integers (and, for derived names, the published Services)."""
+
+    upserts: dict[Name, Node]
+    deletes: list[Name]
+    records_changed: bool = False  # a serial is due
+    FULL_ABOVE: ClassVar[int] = 2000  # from so many operations on, a new table is built aside and swapped in
+
+    @property
+    def size(self) -> int:
+        return len(self.upserts) + len(self.deletes)
+
+
+def pointer(offset: int) -> bytes:
+    return struct.pack("!H", 0xC000 | offset)
+
+
+@lru_cache(maxsize=4096)
+def section_counts(answers: int, authority: int, additional: int) -> bytes:
+    """QDCOUNT 1 and the others.  Shared: most Entries have one of a few."""
+    return struct.pack("!HHHH", 1, answers, authority, additional)
+
+
+def encode_rrset(rrset: RRset, owner: bytes) -> bytes:
+    """The records with *owner* (a pointer or a whole name) before each."""
+    head = owner + struct.pack("!HHI", rrset.rtype, IN, rrset.ttl)
+    parts = []
+    for rdata in rrset.rdatas:
+        wire = rdata.to_wire()
+        parts.append(head + len(wire).to_bytes(2) + wire)
+    return b"".join(parts)
+
+
+def entry(rrset: RRset, additional: Iterable[RRset] = ()) -> Entry:
+    """Prepared for a question that is exactly ``rrset.owner``."""
+    wire = encode_rrset(rrset, OWNER)
+    first = len(rrset.rdatas[0].to_wire())
+    stride = 12 + first if rrset.rtype in (1, 28) else 0
+    parts, end = [wire], len(wire)
+    count, cuts, extra = len(rrset.rdatas), [(len(rrset.rdatas), end)], 0
+    for more in additional:
+        parts.append(encode_rrset(more, compress(more.owner, rrset.owner)))
+        end += len(parts[-1])
+        cuts.append((len(more.rdatas), end))
+        extra += len(more.rdatas)
+    counts = section_counts(count, 0, extra), section_counts(count, 0, extra + 1)
+    return Entry(b"".join(parts), tuple(cuts), stride, *counts)
+
+
+def compress(name: Name, question: Name) -> bytes:
+    """*name* with its longest suffix that the question has, too, replaced by a pointer to it."""
+    suffixes = _suffixes(question)
+    at = 0
+    while (offset := suffixes.get(name[at:])) is None:
+        if not name[at]:
+            return name
+        at += 1 + name[at]
+    return name[:at] + pointer(offset)
+
+
+@lru_cache(maxsize=64)
+def _suffixes(question: Name) -> dict[bytes, int]:
+    found, at = {}, 0
+    while length := question[at]:
+        found[question[at:]] = QUESTION_AT + at
+        at += 1 + length
+    return found
+
+
+def with_addresses(rrsets: Sequence[RRset]) -> list[tuple[RRset, list[RRset]]]:
+    """Each RRset and, for SRV, the address RRsets of its targets among *rrsets* (RFC 2782, additional data)."""
+    addresses: dict[Name, list[RRset]] = {}
+    for rrset in rrsets:
+        if rrset.rtype in (1, 28):
+            addresses.setdefault(rrset.owner, []).append(rrset)
+    paired = []
+    for rrset in rrsets:
+        targets = dict.fromkeys(rdata.target for rdata in rrset.rdatas if isinstance(rdata, SRV))
+        paired.append((rrset, [more for target in targets for more in addresses.get(target, ())]))
+    return paired

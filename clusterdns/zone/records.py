@@ -1,0 +1,185 @@
+"""Kubernetes objects -> RRsets: the DNS schema 1.1.0, and what CoreDNS adds to it, once.
+
+Queries, reverse look-ups, exports and explanations all read what these functions return.  Owners that a name
+cannot hold (over 63 octets a label, over 255 a name) are left out: the API allows a few that DNS does not.
+"""
+
+from collections.abc import Iterator
+
+from clusterdns.cluster.addresses import address_text
+from clusterdns.cluster.model import Endpoint, EndpointSlice, Key, Published, Service
+from clusterdns.zone.names import Name, child, label, parse_name
+from clusterdns.zone.rdata import CNAME, SRV, RRset, address_rrsets
+
+SCHEMA_VERSION = b"1.1.0"
+SCHEMA_VERSION_TTL = 28800  # seconds; the specification's example, kept by CoreDNS whatever its ttl
+
+
+def service_name(key: Key, zone: Name) -> Name:
+    """``web.shop.svc.cluster.local.``  Raises ValueError where no name can hold it."""
+    return child(label(key.name) + label(key.namespace) + b"\x03svc", zone)
+
+
+def endpoint_label(endpoint: Endpoint) -> str:
+    """The label of an endpoint below its Service: its hostname, else its address with dashes (§2.4 leaves it open)."""
+    if endpoint.hostname:
+        return endpoint.hostname
+    dashed = address_text(endpoint.address).replace(".", "-").replace(":", "-")
+    return dashed + "0" if dashed.endswith("-") else dashed
+
+
+def shown(published: Published) -> Iterator[tuple[EndpointSlice, Endpoint]]:
+    """The endpoints that have records (DNS specification §2.1 "ready").
+
+    The controllers fold publishNotReadyAddresses into the conditions; hand-written slices need it here.
+    """
+    everything = published.service.publish_not_ready
+    for piece in published.slices:
+        for endpoint in piece.endpoints:
+            if endpoint.ready or everything:
+                yield piece, endpoint
+
+
+def records_for(published: Published, zone: Name, ttl: int) -> list[RRset]:
+    """The RRsets that are prepared for *published*; [] means that none of its names exists.
+
+    Pure and in stable order: equal inputs give equal zones.  *ttl* in seconds.
+    """
+    service = published.service
+    try:
+        base = service_name(service.key, zone)
+    except ValueError:
+        return []
+    if service.type == "ExternalName":
+        return _alias(service, base, ttl)
+    if service.headless:
+        return _headless(published, base, ttl)
+    addresses = address_rrsets(base, ttl, set(service.cluster_ips))
+    return addresses + _cluster_ip_ports(service, base, ttl) if addresses else []
+
+
+def _alias(service: Service, base: Name, ttl: int) -> list[RRset]:
+    """§2.5.  An address as external name is no name: CoreDNS answers NXDOMAIN, and so do we."""
+    text = service.external_name.removesuffix(".")
+    if text.replace(".", "").isdigit():
+        return []
+    try:
+        return [RRset(base, ttl, (CNAME(parse_name(text)),))]
+    except ValueError:
+        return []
+
+
+def _cluster_ip_ports(service: Service, base: Name, ttl: int) -> list[RRset]:
+    """§2.3.2: one SRV owner per named port; its number is the Service's, its target the Service itself."""
+    weight = max(1, 100 // len(service.cluster_ips))
+    return [
+        RRset(owner, ttl, (SRV(0, weight, port.number, base),))
+        for port in service.ports
+        if port.name and (owner := _port_owner(port.name, port.protocol, base))
+    ]
+
+
+def _headless(published: Published, base: Name, ttl: int) -> list[RRset]:
+    """§2.4: addresses of every ready endpoint at the Service and at its own name; SRV for its named ports."""
+    hosts: dict[str, set[bytes]] = {}
+    ports: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    for piece, endpoint in shown(published):
+        host = endpoint_label(endpoint)
+        hosts.setdefault(host, set()).add(endpoint.address)
+        for port in piece.ports:
+            if port.name and port.number:
+                ports.setdefault((port.name, port.protocol), []).append((host, port.number))
+    names = {host: name for host in hosts if (name := _below(host, base))}
+    found = address_rrsets(base, ttl, set().union(*hosts.values())) if hosts else []
+    for host, name in sorted(names.items()):
+        found += address_rrsets(name, ttl, hosts[host])
+    for (port_name, protocol), targets in sorted(ports.items()):
+        if (owner := _port_owner(port_name, protocol, base)) and (rdatas := _weighted(targets, names)):
+            found.append(RRset(owner, ttl, rdatas))
+    return found
+
+
+def _weighted(targets: list[tuple[str, int]], names: dict[str, Name]) -> tuple[SRV, ...]:
+    """100 shared out over all entries, equal (target, port) once: CoreDNS counts before it removes them."""
+    weight = max(1, 100 // len(targets))
+    return tuple(SRV(0, weight, number, names[host]) for host, number in sorted(set(targets)) if host in names)
+
+
+def _below(text: str, base: Name) -> Name | None:
+    try:
+        return child(label(text), base)
+    except ValueError:
+        return None
+
+
+def _port_owner(name: str, protocol: str, base: Name) -> Name | None:
+    """``_http._tcp.`` + *base*; None for a 63-character port name, which the API allows and DNS cannot hold."""
+    try:
+        return child(label(f"_{name}") + label(f"_{protocol}"), base)
+    except ValueError:
+        return None
+
+
+def service_ports(published: Published, zone: Name, ttl: int) -> RRset | None:
+    """SRV at the bare Service name, as CoreDNS has it: all ports, unnamed ones too."""
+    service, base = published.service, service_name(published.service.key, zone)
+    if service.headless:
+        targets = [
+            (endpoint_label(endpoint), port.number)
+            for piece, endpoint in shown(published)
+            for port in piece.ports
+            if port.number
+        ]
+        names = {host: name for host, _ in targets if (name := _below(host, base))}
+        rdatas = _weighted(targets, names) if targets else ()
+    else:
+        weight = max(1, 100 // (len(service.ports) * len(service.cluster_ips) or 1))
+        rdatas = tuple(SRV(0, weight, number, base) for number in sorted({port.number for port in service.ports}))
+    return RRset(base, ttl, rdatas) if rdatas else None
+
+
+def endpoint_records(published: Published, host: str, zone: Name, ttl: int) -> list[RRset]:
+    """What one endpoint name of a ClusterIP or headless Service holds: addresses, and its own ports as SRV."""
+    own = [(piece, endpoint) for piece, endpoint in shown(published) if endpoint_label(endpoint) == host]
+    if not own or not (name := _below(host, service_name(published.service.key, zone))):
+        return []
+    targets = [(host, port.number) for piece, _ in own for port in piece.ports if port.number]
+    found = address_rrsets(name, ttl, {endpoint.address for _, endpoint in own})
+    return [*found, RRset(name, ttl, _weighted(targets, {host: name}))] if targets else found
+
+
+def pointer_target(published: Published, address: bytes, zone: Name) -> Name | None:
+    """Where the reverse name of *address* points for this Service: itself for a ClusterIP, else the endpoint's name."""
+    try:
+        base = service_name(published.service.key, zone)
+    except ValueError:
+        return None
+    if address in published.service.cluster_ips:
+        return base
+    # A hostname was somebody's choice, a dashed address is nobody's.
+    labels = [endpoint_label(endpoint) for _, endpoint in shown(published) if endpoint.address == address]
+    dashed = endpoint_label(Endpoint(address))
+    return _below(min(labels, key=lambda text: (text == dashed, text)), base) if labels else None
+
+
+def essence(published: Published) -> object:
+    """What the records depend on: two Services of equal essence have equal records, all of them."""
+    service = published.service
+    ports = tuple((port.name, port.protocol, port.number) for port in service.ports)
+    endpoints = tuple(
+        (
+            piece.ports,
+            tuple((e.address, endpoint_label(e)) for e in piece.endpoints if e.ready or service.publish_not_ready),
+        )
+        for piece in published.slices
+    )
+    total = sum(len(piece.endpoints) for piece in published.slices)
+    kind = (service.type == "ExternalName", service.headless, service.external_name)
+    return kind, service.cluster_ips, ports, endpoints, total
+
+
+def addresses_of(published: Published) -> set[bytes]:
+    """Every address whose reverse name this Service may hold."""
+    if published.service.type == "ExternalName":
+        return set()
+    return {endpoint.address for _, endpoint in shown(published)} | set(published.service.cluster_ips)

@@ -1,0 +1,130 @@
+"""Reverse names: which Services hold which address, and which empty non-terminals follow from that.
+
+One sorted array of packed addresses per family, in chunks: a change copies the chunks it touches, readers keep
+the version they have, and a prefix of a reverse name is looked up by bisection instead of being stored.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Generator, Mapping
+from ipaddress import IPv4Network, IPv6Network
+
+from msgspec import Struct
+
+from clusterdns.cluster.addresses import Network
+from clusterdns.cluster.model import Key
+from clusterdns.zone.names import Name, labels, parse_name
+
+Holders = tuple[Key, ...]  # sorted by namespace and name, never empty
+
+IN_ADDR = Name(b"\x07in-addr\x04arpa\x00")
+IP6 = Name(b"\x03ip6\x04arpa\x00")
+
+_CHUNK = 512  # addresses; a change of one address copies this many references
+
+
+class _Chunk(Struct, frozen=True, gc=False):
+    addresses: tuple[bytes, ...]
+    holders: tuple[Holders, ...]
+
+
+class AddressIndex(Struct, frozen=True):
+    """Addresses of one family in order.  Immutable."""
+
+    starts: tuple[bytes, ...] = ()
+    chunks: tuple[_Chunk, ...] = ()
+
+    def holders(self, address: bytes) -> Holders:
+        """() where nobody has it."""
+        at = bisect_right(self.starts, address) - 1
+        if at < 0:
+            return ()
+        chunk = self.chunks[at]
+        place = bisect_left(chunk.addresses, address)
+        found = place < len(chunk.addresses) and chunk.addresses[place] == address
+        return chunk.holders[place] if found else ()
+
+    def any_between(self, low: bytes, high: bytes) -> bool:
+        """Is there an address from *low* to *high*, both included?"""
+        at = bisect_right(self.starts, high) - 1
+        if at < 0:
+            return False
+        addresses = self.chunks[at].addresses
+        return addresses[bisect_right(addresses, high) - 1] >= low
+
+    def items(self) -> Generator[tuple[bytes, Holders], None, None]:
+        for chunk in self.chunks:
+            yield from zip(chunk.addresses, chunk.holders, strict=True)
+
+    def changed(self, changes: Mapping[bytes, Holders]) -> "Generator[None, None, AddressIndex]":
+        """The next version: each address of *changes* with its new holders, () removes it.  Yields between chunks."""
+        per_chunk: dict[int, dict[bytes, Holders]] = {}
+        for address, holders in changes.items():
+            at = max(0, bisect_right(self.starts, address) - 1)
+            per_chunk.setdefault(at, {})[address] = holders
+        yield
+        chunks: list[_Chunk] = []
+        for at, chunk in enumerate(self.chunks or (_Chunk((), ()),)):
+            if at not in per_chunk:
+                chunks.append(chunk)
+                continue
+            merged = dict(zip(chunk.addresses, chunk.holders, strict=True)) | per_chunk[at]
+            yield
+            chunks += _cut({address: holders for address, holders in merged.items() if holders})
+            yield
+        return AddressIndex(tuple(chunk.addresses[0] for chunk in chunks), tuple(chunks))
+
+
+def _cut(holders: dict[bytes, Holders]) -> list[_Chunk]:
+    order = sorted(holders)
+    pieces = [order[at : at + _CHUNK] for at in range(0, len(order), _CHUNK)]
+    return [_Chunk(tuple(piece), tuple(holders[address] for address in piece)) for piece in pieces]
+
+
+def reverse_name(address: bytes) -> Name:
+    """``b"\\n\\0\\0\\1"`` -> ``1.0.0.10.in-addr.arpa.`` (RFC 1035 §3.5); IPv6 by nibbles (RFC 3596 §2.5)."""
+    if len(address) == 4:
+        parts = [b"%d" % octet for octet in reversed(address)]
+        return Name(b"".join(bytes((len(part),)) + part for part in parts) + IN_ADDR)
+    return Name(b"".join(b"\x01" + digit.encode() for digit in reversed(address.hex())) + IP6)
+
+
+def parse_reverse(name: bytes) -> tuple[bytes, bytes] | None:
+    """The lowest and the highest address below a reverse name; equal for a whole address.
+
+    None: not a name that an address can have (leading zeros, 256, 33 nibbles…).
+    """
+    parts = labels(name)
+    suffix, parts = parts[-2:], parts[-3::-1]
+    if suffix == [b"in-addr", b"arpa"]:
+        octets = [_octet(part) for part in parts]
+        if len(octets) > 4 or -1 in octets:
+            return None
+        start = bytes(octets)
+        return start.ljust(4, b"\0"), start.ljust(4, b"\xff")
+    if suffix != [b"ip6", b"arpa"] or len(parts) > 32:
+        return None
+    if any(len(part) != 1 or part not in b"0123456789abcdef" for part in parts):
+        return None
+    digits = b"".join(parts).decode()
+    return bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
+
+
+def _octet(part: bytes) -> int:
+    """-1: not one of 0…255 as it is written."""
+    return int(part) if part.isdigit() and len(part) <= 3 and b"%d" % int(part) == part and int(part) < 256 else -1
+
+
+def zones_of(network: Network) -> list[Name]:
+    """The reverse zones that cover *network*: several where it ends within an octet (a nibble for IPv6)."""
+    step = 8 if isinstance(network, IPv4Network) else 4
+    whole = -(-network.prefixlen // step) * step
+    keep = whole // step
+    found = []
+    subnets: list[IPv4Network] | list[IPv6Network]
+    subnets = list(network.subnets(new_prefix=whole))  # type: ignore[assignment]
+    for subnet in subnets:
+        parts = labels(reverse_name(subnet.network_address.packed))
+        total = len(parts) - 2
+        text = ".".join(part.decode() for part in parts[total - keep :]) + "."
+        found.append(parse_name(text))
+    return found
