@@ -1,0 +1,107 @@
+"""Listening sockets: one per local address, so that a reply leaves from the address that was asked."""
+
+import errno
+import socket
+from ipaddress import ip_address
+
+import psutil
+
+from clusterdns.errors import OperatorError
+
+# linux/in.h; Python has no names for them.  OMIT: ignore path-MTU news, which anybody can forge (RFC 9715 §3).
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_OMIT = 10, 23, 5
+_RECEIVE_OCTETS = 1 << 20  # a burst of some thousand queries; the kernel caps it at net.core.rmem_max
+_PORT_TRIES = 20
+
+Address = tuple[str, int]
+
+_REMEDIES = {
+    errno.EADDRINUSE: "another process has it: stop that one or listen elsewhere",
+    errno.EACCES: "ports below 1024 need a privilege: use a higher port such as 1053",
+    errno.EADDRNOTAVAIL: "no interface of this machine has it: see `ip address`",
+}
+
+
+def local_addresses(host: str) -> list[str]:
+    """A wildcard becomes the addresses of this machine in its family, as they are now; others stay as they are."""
+    if not ip_address(host).is_unspecified:
+        return [host]
+    version = ip_address(host).version
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    found = [entry.address for entries in psutil.net_if_addrs().values() for entry in entries if entry.family == family]
+    # Link-local addresses name an interface as well; nobody configures one as a resolver of a cluster.
+    return sorted({address for address in found if "%" not in address and not ip_address(address).is_link_local})
+
+
+def bind_pairs(listen: Address) -> list[tuple[socket.socket, socket.socket]]:
+    """A UDP and a listening TCP socket of the same port for each local address of *listen*; port 0 finds a free one.
+
+    Raises OperatorError when one cannot be had; none stays open then.
+    """
+    host, port = listen
+    pairs: list[tuple[socket.socket, socket.socket]] = []
+    try:
+        for address in local_addresses(host):
+            pairs.append(_bind_pair(address, port))
+            port = pairs[0][0].getsockname()[1]
+    except OSError as fault:
+        for pair in pairs:
+            for sock in pair:
+                sock.close()
+        raise OperatorError(f"listen {address_text(listen)}: {_why(fault)}") from None
+    return pairs
+
+
+def address_text(address: Address) -> str:
+    """``("::1", 53)`` -> ``"[::1]:53"``."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _why(fault: OSError) -> str:
+    remedy = _REMEDIES.get(fault.errno or 0)
+    return f"{fault.strerror}; {remedy}" if remedy else str(fault.strerror)
+
+
+def _bind_pair(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+    for attempt in range(_PORT_TRIES):
+        udp = _bind(host, port, socket.SOCK_DGRAM)
+        try:
+            return udp, _bind(host, udp.getsockname()[1], socket.SOCK_STREAM)
+        except OSError as fault:
+            udp.close()
+            # A port that UDP found free may be taken on TCP.
+            if port or fault.errno != errno.EADDRINUSE or attempt == _PORT_TRIES - 1:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _bind(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, kind)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_OCTETS)
+            _omit_path_mtu(sock, family)
+        sock.setblocking(False)
+        sock.bind((host, port))
+        if kind == socket.SOCK_STREAM:
+            sock.listen(1024)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _omit_path_mtu(sock: socket.socket, family: socket.AddressFamily) -> None:
+    level, option = (
+        (socket.IPPROTO_IP, _IP_MTU_DISCOVER) if family == socket.AF_INET else (socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER)
+    )
+    try:
+        sock.setsockopt(level, option, _PMTUDISC_OMIT)
+    except OSError:
+        return  # another system than Linux: its default stays

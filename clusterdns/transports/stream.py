@@ -1,0 +1,147 @@
+"""TCP: messages behind their length, many per connection (RFC 7766)."""
+
+import asyncio
+import socket
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import cast
+
+from clusterdns.engine.framing import MessageStream, frame
+from clusterdns.errors import PeerError
+
+Answer = Callable[[bytes], bytes | None]
+
+IDLE_SECONDS = 10.0  # without a whole message; RFC 7766 §6.2.3 asks for "a few seconds"
+PER_CLIENT, TOTAL = 256, 4096  # connections
+_UNSENT_OCTETS = 128 * 1024  # answers kept for a client that does not read; beyond, its next queries wait
+
+
+class StreamListener:
+    """Serves one listening socket.  Over a limit the connection of longest silence goes, the new one is served."""
+
+    def __init__(self, sock: socket.socket, answer: Answer, per_client: int = PER_CLIENT, total: int = TOTAL) -> None:
+        self._sock = sock
+        self.answer = answer
+        self._limits = per_client, total
+        self._clients: dict[str, OrderedDict[Connection, None]] = {}  # each in order of its last message
+        self._count = 0
+        self._server: asyncio.Server | None = None
+        self.queries = 0
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), sock=self._sock)
+
+    async def close(self) -> None:
+        """No new connections; those that exist send what they hold and end."""
+        if self._server:
+            self._server.close()
+        for connections in list(self._clients.values()):
+            for connection in list(connections):
+                connection.finish()
+        await asyncio.sleep(0)  # transports close on the loop's next turn
+
+    def opened(self, connection: "Connection") -> None:
+        per_client, total = self._limits
+        own = self._clients.setdefault(connection.client, OrderedDict())
+        own[connection] = None
+        self._count += 1
+        if len(own) > per_client:
+            self._evict(own)
+        elif self._count > total:
+            self._evict(max(self._clients.values(), key=len))
+
+    def touched(self, connection: "Connection") -> None:
+        self.queries += 1
+        own = self._clients.get(connection.client)
+        if own is not None and connection in own:
+            own.move_to_end(connection)
+
+    def closed(self, connection: "Connection") -> None:
+        own = self._clients.get(connection.client)
+        if own is None or connection not in own:
+            return
+        del own[connection]
+        self._count -= 1
+        if not own:
+            del self._clients[connection.client]
+
+    def _evict(self, connections: "OrderedDict[Connection, None]") -> None:
+        oldest = next(iter(connections))
+        self.closed(oldest)
+        oldest.abort()
+
+
+class Connection(asyncio.Protocol):
+    """One client.  Queries are answered in order and at once; only a client that does not read makes them wait."""
+
+    def __init__(self, listener: StreamListener) -> None:
+        self._listener = listener
+        self._stream = MessageStream()
+        self._waiting: deque[bytes] = deque()
+        self._may_write = True
+        self._ended = False
+        self._idle: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport
+        self.client = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # a stream's always is
+        self._transport.set_write_buffer_limits(high=_UNSENT_OCTETS)
+        self.client = (self._transport.get_extra_info("peername") or ("",))[0]
+        self._listener.opened(self)
+        self._restart_idle()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc  # whose fault it was changes nothing
+        if self._idle:
+            self._idle.cancel()
+        self._waiting.clear()
+        self._listener.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            messages = self._stream.feed(data)
+        except PeerError:
+            self.abort()
+            return
+        if messages:
+            self._restart_idle()
+        self._waiting.extend(messages)
+        self._answer_waiting()
+
+    def eof_received(self) -> bool:
+        """A client may close its side and still read: the connection stays until its answers are written."""
+        self._ended = True
+        return bool(self._waiting)
+
+    def pause_writing(self) -> None:
+        self._may_write = False
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._may_write = True
+        self._answer_waiting()
+        if self._may_write and not self._ended:
+            self._transport.resume_reading()
+
+    def finish(self) -> None:
+        """Ends after what is written has been sent."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def _answer_waiting(self) -> None:
+        while self._waiting and self._may_write:
+            response = self._listener.answer(self._waiting.popleft())
+            self._listener.touched(self)
+            if response is not None:
+                self._transport.write(frame(response))
+        if self._ended and not self._waiting:
+            self.finish()
+
+    def _restart_idle(self) -> None:
+        if self._idle:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.abort)

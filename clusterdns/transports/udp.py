@@ -1,0 +1,51 @@
+"""UDP: a datagram in, at most one out."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+# One wake-up of the loop serves that many datagrams before others get their turn.
+_BATCH = 64
+_DRAIN_BATCHES = 256  # what a full receive buffer holds; a flood must not keep us from ending
+_QUERY_OCTETS = 4096  # a longer one is cut by the kernel, and the gate finds it malformed
+
+Answer = Callable[[bytes], bytes | None]
+
+
+class UdpListener:
+    """Serves one bound, non-blocking datagram socket until ``close``."""
+
+    def __init__(self, sock: socket.socket, answer: Answer) -> None:
+        self._sock = sock
+        self._answer = answer
+        self.queries = 0
+        self.unsent = 0  # answers that the kernel did not take
+
+    def start(self) -> None:
+        asyncio.get_running_loop().add_reader(self._sock, self._readable)
+
+    def close(self) -> None:
+        """Answers what has arrived, then closes: datagrams queued in a closing socket die silently."""
+        asyncio.get_running_loop().remove_reader(self._sock)
+        for _ in range(_DRAIN_BATCHES):
+            if not self._readable():
+                break
+        self._sock.close()
+
+    def _readable(self) -> bool:
+        """True when there may be more."""
+        receive, send, answer = self._sock.recvfrom, self._sock.sendto, self._answer
+        for served in range(_BATCH):
+            try:
+                packet, peer = receive(_QUERY_OCTETS)
+            except OSError:  # nothing left, or an ICMP error of an earlier answer
+                self.queries += served
+                return False
+            response = answer(packet)
+            if response is not None:
+                try:
+                    send(response, peer)
+                except OSError:  # a full buffer, an unroutable or forged source: the client asks again
+                    self.unsent += 1
+        self.queries += _BATCH
+        return True
