@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from cachetools import FIFOCache
+
 from clusterdns.cluster.model import Key, Published
 from clusterdns.zone.derived import endpoint_node, reverse_node, service_node
 from clusterdns.zone.names import Name, parent
@@ -22,7 +24,7 @@ class Table:
         self.zones = options.zones()
         self.apexes: Mapping[bytes, int] = {zone.apex: index for index, zone in enumerate(self.zones)}
         self.nodes: dict[Name, Node] = self.tree.before_sync()
-        self._derived: dict[Name, tuple[_Guard, object, Node]] = {}
+        self._derived: FIFOCache[Name, tuple[_Guard, object, Node]] = FIFOCache(DERIVED_KEPT)
 
     def zone_of(self, name: bytes) -> int:
         """The zone *name* is in, by whole labels, the longest apex first; -1: none."""
@@ -103,7 +105,5 @@ class Table:
     def _keep(self, name: Name, guard: tuple[Published, ...], reverse: object, node: Node | None) -> Node | None:
         """Positives only: absent names are without number."""
         if node is not None:
-            if len(self._derived) >= DERIVED_KEPT:
-                del self._derived[next(iter(self._derived))]
             self._derived[name] = tuple((one.service.key, one) for one in guard), reverse, node
         return node

@@ -141,11 +141,33 @@ def service_ports(published: Published, zone: Name, ttl: int) -> RRset | None:
 def endpoint_records(published: Published, host: str, zone: Name, ttl: int) -> list[RRset]:
     """What one endpoint name of a ClusterIP or headless Service holds: addresses, and its own ports as SRV."""
     own = [(piece, endpoint) for piece, endpoint in shown(published) if endpoint_label(endpoint) == host]
-    if not own or not (name := _below(host, service_name(published.service.key, zone))):
+    return _endpoint(host, own, service_name(published.service.key, zone), ttl) if own else []
+
+
+def _endpoint(host: str, own: list[tuple[EndpointSlice, Endpoint]], base: Name, ttl: int) -> list[RRset]:
+    name = _below(host, base)
+    if name is None:
         return []
     targets = [(host, port.number) for piece, _ in own for port in piece.ports if port.number]
     found = address_rrsets(name, ttl, {endpoint.address for _, endpoint in own})
     return [*found, RRset(name, ttl, _weighted(targets, {host: name}))] if targets else found
+
+
+def all_records(published: Published, zone: Name, ttl: int) -> list[RRset]:
+    """Everything that is answered for one Service: what is prepared and what is derived when asked."""
+    rrsets = records_for(published, zone, ttl)
+    if not rrsets or rrsets[0].rtype == CNAME.rtype:
+        return rrsets
+    ports = service_ports(published, zone, ttl)
+    hosts: dict[str, list[tuple[EndpointSlice, Endpoint]]] = {}
+    for piece, endpoint in shown(published):
+        hosts.setdefault(endpoint_label(endpoint), []).append((piece, endpoint))
+    base = service_name(published.service.key, zone)
+    found = rrsets + ([ports] if ports else [])
+    for host, own in sorted(hosts.items()):
+        found += _endpoint(host, own, base, ttl)
+    # A headless Service's endpoint names are among the prepared ones already.
+    return list({(rrset.owner, rrset.rtype): rrset for rrset in found}.values())
 
 
 def pointer_target(published: Published, address: bytes, zone: Name) -> Name | None:
