@@ -1,0 +1,117 @@
+"""The HTTP address: health, readiness, and addresses that cannot be had."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+
+import aiohttp
+import pytest
+
+from clusterdns.admin.http import Address, HttpServer
+from clusterdns.errors import OperatorError
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback address")
+
+
+class Reasons:
+    def __init__(self, *reasons: str) -> None:
+        self.reasons = reasons
+
+    def ready_reasons(self) -> Sequence[str]:
+        return self.reasons
+
+
+def serving(addresses: Sequence[Address], state: Reasons, ask: Callable[[list[Address]], Awaitable[None]]) -> None:
+    async def life() -> None:
+        server = HttpServer(state)
+        try:
+            await ask(await server.start(addresses))
+        finally:
+            await server.stop()
+            await server.stop()  # twice does no harm
+
+    asyncio.run(life())
+
+
+async def get(address: Address, path: str) -> tuple[int, str]:
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{host}:{address[1]}{path}") as response,
+    ):
+        assert "Server" not in response.headers
+        return response.status, await response.text()
+
+
+def test_health_and_ready() -> None:
+    state = Reasons("manifests: not scanned yet", "forward: no upstream answers")
+
+    async def ask(bound: list[Address]) -> None:
+        (address,) = bound
+        assert await get(address, "/health") == (200, "OK")
+        assert await get(address, "/ready") == (503, "manifests: not scanned yet\nforward: no upstream answers")
+        state.reasons = ()
+        assert await get(address, "/ready") == (200, "OK")
+        assert (await get(address, "/api/v1/records"))[0] == 404
+
+    serving([("127.0.0.1", 0)], state, ask)
+
+
+@needs_ipv6
+def test_every_address_is_bound() -> None:
+    async def ask(bound: list[Address]) -> None:
+        assert [host for host, _ in bound] == ["127.0.0.1", "::1", "0.0.0.0"]
+        assert len({port for _, port in bound}) == 3
+        for address in bound:
+            assert await get(address, "/health") == (200, "OK")
+
+    serving([("127.0.0.1", 0), ("::1", 0), ("0.0.0.0", 0)], Reasons(), ask)
+
+
+@needs_ipv6
+def test_ipv6_and_ipv4_wildcards_share_a_port() -> None:
+    async def ask(bound: list[Address]) -> None:
+        port = bound[0][1]
+        server = HttpServer(Reasons())
+        assert await server.start([("0.0.0.0", port)]) == [("0.0.0.0", port)]
+        await server.stop()
+
+    serving([("::", 0)], Reasons(), ask)
+
+
+def test_no_address_at_all() -> None:
+    async def ask(bound: list[Address]) -> None:
+        assert bound == []
+
+    serving([], Reasons(), ask)
+
+
+async def nothing(_: list[Address]) -> None:
+    pytest.fail("must not start")
+
+
+def test_a_taken_port_is_one_line_and_leaves_nothing_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as free:
+        port, other = taken.getsockname()[1], free.getsockname()[1]
+        free.close()
+        with pytest.raises(OperatorError) as caught:
+            serving([("127.0.0.1", other), ("127.0.0.1", port)], Reasons(), nothing)
+    assert str(caught.value) == (
+        f"http 127.0.0.1:{port}: Address already in use;"
+        " end the process that has it, or choose another with --http (port 0: any free one)"
+    )
+    socket.create_server(("127.0.0.1", other)).close()
+
+
+def test_an_address_of_another_machine() -> None:
+    with pytest.raises(OperatorError, match=r"^http \[2001:db8::1\]:9153: .*; choose an address of this machine"):
+        serving([("2001:db8::1", 9153)], Reasons(), nothing)
