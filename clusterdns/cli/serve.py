@@ -1,0 +1,64 @@
+"""``clusterdns serve``."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from clusterdns.errors import OperatorError
+
+
+def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
+    paths: Annotated[list[str] | None, typer.Argument(metavar="PATH", hidden=True)] = None,
+    config: Annotated[str | None, typer.Option(metavar="FILE", help="Settings in YAML; flags win.")] = None,
+    listen: Annotated[list[str] | None, typer.Option(metavar="ADDR:PORT", help="UDP and TCP; repeatable.")] = None,
+    http: Annotated[
+        list[str] | None, typer.Option(metavar="ADDR:PORT", help="/health and /ready; repeatable, '' for none.")
+    ] = None,
+    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="The zone of the cluster.")] = None,
+    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="Where objects come from: manifests.")] = None,
+    ttl: Annotated[str | None, typer.Option(metavar="SECONDS", help="TTL of every record.")] = None,
+    upstream: Annotated[list[str] | None, typer.Option(metavar="ADDR", help="None in this version.")] = None,
+    service_cidr: Annotated[
+        list[str] | None, typer.Option(metavar="NETWORK", help="For ClusterIPs; repeatable.")
+    ] = None,
+    pod_cidr: Annotated[
+        list[str] | None, typer.Option(metavar="NETWORK", help="For stand-in pods; repeatable.")
+    ] = None,
+    ns_addresses: Annotated[
+        list[str] | None, typer.Option(metavar="ADDR", help="Of the zones' name server; repeatable.")
+    ] = None,
+    stand_ins: Annotated[
+        bool | None, typer.Option("--stand-ins/--no-stand-ins", help="Stand-in pods for workloads without pods.")
+    ] = None,
+    lameduck: Annotated[str | None, typer.Option(metavar="SECONDS", help="Answer on after SIGTERM.")] = None,
+) -> int:
+    """Serve manifest files and folders, and watch them.
+
+    Each setting can also be given as CLUSTERDNS_<NAME>, or in the file of --config.
+    """
+    from clusterdns.config import load_settings
+
+    flags = {
+        "manifests": paths,
+        "listen": listen,
+        "http": http,
+        "domain": domain,
+        "source": source,
+        "ttl": ttl,
+        "upstream": upstream,
+        "service_cidr": service_cidr,
+        "pod_cidr": pod_cidr,
+        "ns_addresses": ns_addresses,
+        "stand_ins": stand_ins,
+        "lameduck": lameduck,
+    }
+    settings = load_settings(flags, os.environ, config)
+    if not settings.manifests:
+        raise OperatorError(
+            "PATH: nothing to serve; name manifest files or folders, as in `clusterdns serve zones/demo`,"
+            " or set manifests in the file of --config"
+        )
+    from clusterdns import app
+
+    return app.serve(settings)
