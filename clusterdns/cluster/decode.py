@@ -1,0 +1,194 @@
+"""From the octets of one file to typed objects, each failing alone.
+
+Documents that did not change since the last read of their file are not read again: see DocumentCache.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.structs import replace
+
+from clusterdns.cluster.compose import compose
+from clusterdns.cluster.documents import Document, DocumentError, Limits, locate, split
+from clusterdns.cluster.json_stream import is_json, json_documents, json_items
+from clusterdns.cluster.manifest import Identity, Reading, identity_of, items_of
+from clusterdns.cluster.model import Object, Place
+from clusterdns.cluster.schema import read_header
+from clusterdns.errors import Problem
+
+_MEANT_AS_JSON = re.compile(rb"\s*[\[{]\s*[\[{\"]")
+
+
+class Decoded(Struct, frozen=True):
+    """What one file says."""
+
+    objects: tuple[Object, ...]
+    problems: tuple[Problem, ...]
+    skipped: dict[str, int]  # kind -> number of documents of kinds that we do not use
+    broken: tuple[Identity | None, ...]  # of documents with errors; None: it could not be told which object it is
+
+
+class _Unit(Struct, frozen=True):
+    """What one YAML document or JSON item says, where it was last seen."""
+
+    place: Place  # its first octet
+    objects: tuple[Object, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    skipped: tuple[str, ...] = ()
+    broken: tuple[Identity | None, ...] = ()
+
+    def moved(self, place: Place) -> "_Unit":
+        """The same objects where nothing moved, so that ``is`` tells what changed."""
+        if place == self.place:
+            return self
+        by, path = place.line - self.place.line, place.path
+        return _Unit(
+            place,
+            tuple(replace(o, place=Place(path, o.place.line + by, place.offset)) for o in self.objects),
+            tuple(replace(p, path=path, line=p.line + by) for p in self.problems),
+            self.skipped,
+            self.broken,
+        )
+
+
+class DocumentCache:
+    """The units of one file by what was written, as of its last two reads.  Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._last: dict[bytes, _Unit] = {}
+        self._now: dict[bytes, _Unit] = {}
+
+    def begin(self) -> None:
+        """A new read of the file: what the last one did not ask for is forgotten."""
+        self._last, self._now = self._now, {}
+
+    def get(self, key: bytes, place: Place) -> _Unit | None:
+        found = self._last.get(key)
+        if found is None:
+            return None
+        self._now[key] = found.moved(place)
+        return self._now[key]
+
+    def put(self, key: bytes, unit: _Unit) -> None:
+        self._now[key] = unit
+
+
+def decode_file(data: bytes, path: str, cache: DocumentCache, limits: Limits = Limits()) -> Decoded:  # noqa: B008
+    """Never raises: whatever is wrong with *data* is in ``problems``."""
+    cache.begin()
+    try:
+        documents = split(data)
+    except DocumentError as error:
+        return _joined([_rejected(Document(data, 1, 0), path, error)])
+    return _joined(list(_units(documents, path, cache, limits)))
+
+
+def _joined(units: list[_Unit]) -> Decoded:
+    return Decoded(
+        objects=tuple(item for unit in units for item in unit.objects),
+        problems=tuple(problem for unit in units for problem in unit.problems),
+        skipped=dict(Counter(kind for unit in units for kind in unit.skipped)),
+        broken=tuple(name for unit in units for name in unit.broken),
+    )
+
+
+def _units(documents: list[Document], path: str, cache: DocumentCache, limits: Limits) -> Iterator[_Unit]:
+    octets = 0
+    for document in documents:
+        if is_json(document):
+            yield from _json_units(document, path, cache, limits)
+            continue
+        octets += len(document.text)
+        if octets > limits.octets:
+            yield _rejected(document, path, _too_large(document, limits))
+            return
+        yield _cached(document, path, cache, None, limits)
+
+
+def _too_large(document: Document, limits: Limits) -> DocumentError:
+    text = f"more than {limits.octets >> 20} MiB of YAML in one file: the rest is not read"
+    return DocumentError(document.line, text, "split the file, or write it as JSON, which has no such limit", "CD102")
+
+
+def _json_units(document: Document, path: str, cache: DocumentCache, limits: Limits) -> Iterator[_Unit]:
+    for part, error in json_documents(document):
+        if error:
+            yield _not_json(part, path, cache, limits, error)
+            continue
+        source = Raw(part.text)
+        header = read_header(source)
+        items = items_of(source, header)
+        if items is None:
+            yield _cached(part, path, cache, ("", ""), limits)
+            continue
+        for item in json_items(part):
+            yield _cached(item, path, cache, items.implied, limits)
+
+
+def _not_json(part: Document, path: str, cache: DocumentCache, limits: Limits, error: DocumentError) -> _Unit:
+    """``{a: b}`` is YAML; for what is neither, the JSON error is told where it looks like JSON."""
+    unit = _cached(part, path, cache, None, limits)
+    is_yaml = not any(problem.code in ("CD102", "CD103") for problem in unit.problems)
+    if is_yaml or not _MEANT_AS_JSON.match(part.text):
+        return unit
+    return replace(_rejected(part, path, error), broken=unit.broken)
+
+
+def _cached(
+    document: Document, path: str, cache: DocumentCache, implied: tuple[str, str] | None, limits: Limits
+) -> _Unit:
+    """*implied*: apiVersion and kind that a typed list gives to its JSON items; None for YAML."""
+    key = blake2b(repr(implied).encode() + b"\n" + document.text, digest_size=16).digest()
+    place = Place(path, document.line, document.offset)
+    unit = cache.get(key, place)
+    if unit is None:
+        unit = _read_yaml(document, path, limits) if implied is None else _read_json(document, path, implied)
+        cache.put(key, unit)
+    return unit
+
+
+def _read_yaml(document: Document, path: str, limits: Limits) -> _Unit:
+    try:
+        composed = compose(document, limits)
+    except DocumentError as error:
+        return _rejected(document, path, error)
+    place = Place(path, composed.line, document.offset)
+    reading = Reading(place, composed.item_lines)
+    reading.read(composed.root)
+    return _finished(document, path, reading)
+
+
+def _read_json(document: Document, path: str, implied: tuple[str, str]) -> _Unit:
+    reading = Reading(Place(path, document.line, document.offset), {})
+    try:
+        reading.read(Raw(document.text), implied=implied)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return _rejected(document, path, DocumentError(document.line, str(error), "mend the JSON", "CD104"))
+    return _finished(document, path, reading)
+
+
+def _finished(document: Document, path: str, reading: Reading) -> _Unit:
+    """Where every fault is has only to be found out if there is one."""
+    lines = locate(document, {fault.path for _, fault in reading.faults}) if reading.faults else {}
+    problems = (
+        Problem(path, lines[fault.path], fault.severity, fault.code, about, fault.text, fault.remedy)
+        for about, fault in reading.faults
+    )
+    return _Unit(
+        Place(path, document.line, document.offset),
+        tuple(reading.objects),
+        tuple(dict.fromkeys(problems)),
+        tuple(reading.skipped),
+        tuple(reading.broken),
+    )
+
+
+def _rejected(document: Document, path: str, error: DocumentError) -> _Unit:
+    name = identity_of(error.partial, whole=False)
+    about = f"{name[0]} {name[1]}" if name else ""
+    problem = Problem(path, error.line, "error", error.code, about, error.problem, error.remedy)
+    return _Unit(Place(path, document.line, document.offset), problems=(problem,), broken=(name,))

@@ -1,0 +1,164 @@
+"""One document, composed or as Raw JSON -> objects and faults.  Lists fail item by item."""
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from clusterdns.cluster import schema
+from clusterdns.cluster.build import build
+from clusterdns.cluster.documents import Path
+from clusterdns.cluster.faults import Fault, Faults, show
+from clusterdns.cluster.misspelt import check_spelling
+from clusterdns.cluster.model import Key, Object, Place
+from clusterdns.cluster.validate import check
+
+Identity = tuple[str, Key]
+
+_MAX_LISTS = 8  # in one another
+_WORDS = {
+    "array": "a list",
+    "object": "a mapping",
+    "str": "text",
+    "int": "a number",
+    "float": "a fraction",
+    "bool": "true or false",
+    "null": "nothing",
+}
+_MISFIT = re.compile(r"Expected `(.*?)`, got `(.*?)`(?: - at `\$(.*)`)?")
+_STEP = re.compile(r"\.([A-Za-z]+)|\[(\d+)\]")
+
+
+class Items(Struct):
+    """What a List holds."""
+
+    sources: list[Any]
+    implied: tuple[str, str]  # apiVersion and kind of items that do not say their own; ("", "") if they must
+    base: Path
+
+
+class Reading:
+    """Collects what one document says.  *place*: its own; *item_lines*: as in Composed."""
+
+    def __init__(self, place: Place, item_lines: dict[int, int]) -> None:
+        self.objects: list[Object] = []
+        self.faults: list[tuple[str, Fault]] = []  # (subject, fault), with paths from the top of the document
+        self.skipped: list[str] = []
+        self.broken: list[Identity | None] = []
+        self._place = place
+        self._lines = item_lines
+
+    def read(self, source: Any, base: Path = (), implied: tuple[str, str] = ("", ""), lists: int = 0) -> None:
+        """*source*: a tree or Raw, found at *base*."""
+        header = schema.read_header(source)
+        items = items_of(source, header)
+        if items is not None:
+            self._read_items(items, base, lists)
+        elif header is None:
+            self._stray(base, "no mapping", "remove it, or write a Kubernetes object")
+        else:
+            self._read_one(source, header, base, implied)
+
+    def _read_items(self, items: Items, base: Path, lists: int) -> None:
+        if lists >= _MAX_LISTS:
+            text = f"Lists more than {_MAX_LISTS} deep"
+            self.faults.append(("", Fault(base, "error", "CD102", text, "write one List")))
+            self.broken.append(None)
+            return
+        for index, item in enumerate(items.sources):
+            self.read(item, (*base, *items.base, index), items.implied, lists + 1)
+
+    def _read_one(self, source: Any, header: schema.Header, base: Path, implied: tuple[str, str]) -> None:
+        version, kind = header.api_version or implied[0], header.kind or implied[1]
+        if not isinstance(version, str) or not isinstance(kind, str) or not version or not kind:
+            self._stray(base, "without apiVersion and kind", "write them if it is meant for a cluster")
+            return
+        wire = schema.KINDS.get((version, kind))
+        if wire is None:
+            self.skipped.append(str(kind))
+            return
+        faults = Faults(texts_are_quoted=type(source) is Raw)
+        place = self._place_of(source)
+        item = read_object(source, wire, str(version), str(kind), place, faults)
+        if item is None or list(faults):
+            name = identity_of(source, kind=str(kind))
+            about = f"{name[0]} {name[1]}" if name else str(kind)
+            self.faults += [(about, _at(base, fault)) for fault in faults]
+            if item is None:
+                self.broken.append(name)
+        if item is not None:
+            self.objects.append(item)
+
+    def _stray(self, base: Path, what: str, remedy: str) -> None:
+        where = f"{show(base)}: " if base else ""
+        code = "CD108" if base else "CD107"
+        self.faults.append(("", Fault(base, "warning", code, f"{where}no Kubernetes object: {what}; skipped", remedy)))
+
+    def _place_of(self, source: Any) -> Place:
+        line = self._lines.get(id(source), self._place.line)
+        return Place(self._place.path, line, self._place.offset)
+
+
+def _at(base: Path, fault: Fault) -> Fault:
+    return Fault((*base, *fault.path), fault.severity, fault.code, fault.text, fault.remedy) if base else fault
+
+
+def items_of(source: Any, header: schema.Header | None) -> Items | None:
+    """None for what is no List.  A list at the top counts as one if each of its items looks like an object."""
+    if header is None:
+        found = schema.read_list(source)
+        headers = [schema.read_header(item) for item in found or ()]
+        looks_right = headers and all(item and item.kind and item.api_version for item in headers)
+        return Items(found, ("", ""), ()) if found and looks_right else None
+    kind, version = header.kind, header.api_version
+    if not isinstance(kind, str) or not isinstance(version, str) or not kind.endswith("List") or header.items is None:
+        return None
+    if kind == "List":
+        return Items(header.items, ("", ""), ("items",)) if version == "v1" else None
+    return Items(header.items, (str(version), str(kind[:-4])), ("items",))
+
+
+def read_object(
+    source: Any, wire: type[schema.Wire], version: str, kind: str, place: Place, faults: Faults
+) -> Object | None:
+    """The object, or None if there are errors among the *faults*."""
+    try:
+        written = schema.read(source, wire)
+    except msgspec.ValidationError as error:
+        _explain(faults, str(error))
+        return None
+    check(faults, kind, version, written)
+    if type(source) is dict:
+        check_spelling(faults, kind, source)
+    return None if faults.failed else build(kind, version, written, place)
+
+
+def _explain(faults: Faults, message: str) -> None:
+    """msgspec's words -> ours.  It stops at the first misfit, unlike our own rules."""
+    found = _MISFIT.search(message)
+    if not found:
+        faults.error("CD201", (), message, "write what Kubernetes expects there")
+        return
+    expected, got, where = found.groups()
+    path: Path = tuple(int(index) if index else name for name, index in _STEP.findall((where or "").split("[...]")[0]))
+    wanted = " or ".join(_WORDS.get(word, word) for word in expected.split(" | ") if word != "null")
+    faults.error("CD201", path, f"must be {wanted}, not {_WORDS.get(got, got)}", f"write {wanted}")
+
+
+def identity_of(source: Any, kind: str = "", *, whole: bool = True) -> Identity | None:
+    """As far as *source* says it.  Not *whole*: it is what came before a fault, so the namespace may be to come."""
+    try:
+        header = schema.read_header(source)
+        metadata = schema.plain(header.metadata) if header else None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    kind = kind or (header.kind if header and isinstance(header.kind, str) else "")
+    if not kind or not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+        return None
+    namespace = metadata.get("namespace")
+    if not whole and namespace is None and next(reversed(source)) == "metadata":
+        return None
+    if kind == "Namespace":
+        return str(kind), Key("", str(metadata["name"]))
+    return str(kind), Key(str(namespace) if isinstance(namespace, str) else "default", str(metadata["name"]))
