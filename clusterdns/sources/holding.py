@@ -1,0 +1,134 @@
+"""Which document serves: of two with the same identity the first, of a broken one the last good version.  Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from clusterdns.cluster.decode import Decoded
+from clusterdns.cluster.events import Delete, Event, Kind, Replace, Upsert
+from clusterdns.cluster.model import Key, Object, Place, identity, subject
+from clusterdns.errors import Problem
+
+Identity = tuple[Kind, Key]
+
+KINDS: tuple[Kind, ...] = (
+    *("Namespace", "Service", "EndpointSlice", "Endpoints", "Pod"),
+    *("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
+)
+
+
+class _File(Struct, frozen=True):
+    version: Decoded  # what it says now
+    objects: tuple[Object, ...]  # what it stands for: with the last good versions of what is broken
+
+
+class Holding:
+    """What every file says and what of it serves.  Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, _File] = {}
+        self._serving: dict[Kind, dict[Key, Object]] = {kind: {} for kind in KINDS}
+        # All objects of an identity that has several, by place; the first one serves.
+        self._rivals: dict[Identity, list[Object]] = {}
+
+    def apply(self, versions: Mapping[str, Decoded | None]) -> list[Event]:
+        """Take in the new *versions* of files by path (None: the file is gone); what serves differently now.
+
+        An Upsert comes for a mere change of place, too.  Stable order: deletions, then by kind and key.
+        """
+        gone: set[int] = set()
+        come: dict[Identity, list[Object]] = {}
+        for path, version in versions.items():
+            before = self._take(path, version)
+            after = self._files[path].objects if version else ()
+            # By id(): documents that were not written anew come from the cache as the very same objects.
+            old, new = set(map(id, before)), set(map(id, after))
+            for item in before:
+                if id(item) not in new:
+                    gone.add(id(item))
+                    come.setdefault(identity(item), [])
+            for item in after:
+                if id(item) not in old:
+                    come.setdefault(identity(item), []).append(item)
+        return [event for name in sorted(come) for event in self._settle(name, gone, come[name])]
+
+    def replaces(self) -> list[Replace]:
+        """The whole truth, kind by kind, empty ones too."""
+        return [Replace(kind, tuple(items[key] for key in sorted(items))) for kind, items in self._serving.items()]
+
+    def objects(self) -> tuple[Object, ...]:
+        """Everything that serves, in the order of ``replaces``."""
+        return tuple(item for replace in self.replaces() for item in replace.objects)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Of all documents and between them, by path and line."""
+        written = [problem for file in self._files.values() for problem in file.version.problems]
+        kept = [problem for path, file in self._files.items() for problem in _kept(path, file)]
+        doubled = [problem for rivals in self._rivals.values() for problem in _doubled(rivals)]
+        return tuple(sorted([*written, *kept, *doubled]))
+
+    def skipped(self) -> dict[str, int]:
+        """How many documents of which kinds that we have no use for."""
+        total: Counter[str] = Counter()
+        for file in self._files.values():
+            total.update(file.version.skipped)
+        return dict(sorted(total.items()))
+
+    def _take(self, path: str, version: Decoded | None) -> tuple[Object, ...]:
+        """What the file stood for before."""
+        before = self._files.pop(path, None)
+        objects = before.objects if before else ()
+        if version:
+            self._files[path] = _File(version, hold(objects, version))
+        return objects
+
+    def _settle(self, name: Identity, gone: set[int], come: list[Object]) -> Iterable[Event]:
+        """Find out anew who serves as *name*, when of its objects some have *gone* (their ids) and some have *come*."""
+        kind, key = name
+        serving = self._serving[kind]
+        before = serving.get(key)
+        claims = self._rivals.pop(name, [before] if before else [])
+        claims = sorted([item for item in claims if id(item) not in gone] + come, key=lambda item: item.place)
+        if len(claims) > 1:
+            self._rivals[name] = claims
+        if not claims:
+            del serving[key]
+            yield Delete(kind, key)
+            return
+        serving[key] = claims[0]
+        if claims[0] != before:
+            yield Upsert(claims[0])
+
+
+def hold(before: Iterable[Object], version: Decoded) -> tuple[Object, ...]:
+    """What a file stands for: the objects of its *version* and, of those it had *before*, the ones now broken.
+
+    Where a broken document's identity could not be told it may be any of them, so that all stay that are not defined.
+    """
+    if not version.broken:
+        return version.objects
+    defined, broken = {identity(item) for item in version.objects}, set(version.broken)
+    missing = [item for item in before if identity(item) not in defined]
+    return version.objects + tuple(item for item in missing if None in broken or identity(item) in broken)
+
+
+def _kept(path: str, file: _File) -> Iterable[Problem]:
+    kept = file.objects[len(file.version.objects) :]
+    if kept:
+        text = "the last good version stays in use"
+        if len(kept) > 1:
+            text = f"of {len(kept)} objects {text}"
+        about = subject(kept[0]) if len(kept) == 1 else ""
+        yield Problem(path, 0, "warning", "CD308", about, text, "mend the errors of this file")
+
+
+def _doubled(rivals: list[Object]) -> Iterable[Problem]:
+    first = _where(rivals[0].place)
+    for item in rivals[1:]:
+        text = f"{_where(item.place)} defines it a second time, {first} serves"
+        yield Problem(item.place.path, item.place.line, "error", "CD307", subject(item), text, "remove one of the two")
+
+
+def _where(place: Place) -> str:
+    return f"{place.path}:{place.line}" if place.line else place.path
