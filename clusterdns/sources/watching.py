@@ -1,0 +1,98 @@
+"""Hints that something changed in folders.  They get lost (watchfiles drops what overflows): never the truth."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+
+from watchfiles import awatch
+
+from clusterdns.sources.folder import Inode, inode_of
+
+logger = logging.getLogger("clusterdns.manifests")
+logging.getLogger("watchfiles").setLevel(logging.WARNING)  # a line per hint would say nothing about answers
+
+STEP = 20  # milliseconds: what comes closer together is one hint; every step also wakes a thread
+DEBOUNCE = 50  # milliseconds after which a hint goes out although more is coming
+RETRY = 60.0  # seconds after which a watch that failed is tried again
+
+Watched = Mapping[str, tuple[Inode, set[str]]]  # real folder -> which one it is, names that matter there; none: all
+
+
+def identify(folders: Mapping[str, set[str]]) -> Watched:
+    """``folder.Listing.watched`` with inodes, by which a folder made anew is told from the one before.  Blocks."""
+    return {path: (inode, names) for path, names in folders.items() if (inode := inode_of(path))}
+
+
+class Watcher:
+    """Calls *hint* on the loop when something changes in the folders it was last armed with, not below them."""
+
+    def __init__(self, hint: Callable[[], None]) -> None:
+        self._hint = hint
+        self._armed: Watched | None = None
+        self._failed_at: float | None = None
+        self._fault = ""  # as last logged
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def arm(self, folders: Watched, now: float) -> bool:
+        """Watch these *folders* from now on; whether that is news.  *now*: monotonic seconds."""
+        if self._failed_at is not None and now - self._failed_at >= RETRY:
+            self.disarm()
+        if folders == self._armed:
+            return False
+        self._stop.set()
+        self._armed, self._stop, self._failed_at = folders, asyncio.Event(), None
+        task = asyncio.create_task(self._watch(folders, self._stop, now), name="watch manifests")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    def disarm(self) -> None:
+        """Distrust the watch: a folder was replaced, or changed without a hint.  The next ``arm`` starts anew."""
+        self._armed = None
+
+    async def close(self) -> None:
+        """Ends all threads; takes about a STEP."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _watch(self, folders: Watched, stop: asyncio.Event, now: float) -> None:
+        if not folders:
+            return
+        # Not recursive: it would follow links to folders, wherever they lead.  Never by polling: our scan is that.
+        try:
+            changes = awatch(
+                *folders,
+                watch_filter=None,
+                debounce=DEBOUNCE,
+                step=STEP,
+                stop_event=stop,
+                rust_timeout=5_000,
+                force_polling=False,
+                recursive=False,
+                ignore_permission_denied=True,
+            )
+            async for batch in changes:
+                self._sift(folders, {path for _, path in batch})
+        except FileNotFoundError:
+            self._failed_at = now
+            self._hint()  # A folder went before it could be watched: look again.
+        except (OSError, RuntimeError) as error:  # RuntimeError: what watchfiles makes of inotify's limits
+            self._failed_at = now
+            self._complain(str(error))
+
+    def _sift(self, folders: Watched, paths: set[str]) -> None:
+        if not paths.isdisjoint(folders):
+            self.disarm()  # A folder itself came or went; its inode number may be the same, its watch is not.
+        for path in paths:
+            parent, name = os.path.split(path)
+            _, names = folders.get(parent, (None, None))
+            if path in folders or names is None or not names or name in names:
+                self._hint()
+                return
+
+    def _complain(self, fault: str) -> None:
+        if fault != self._fault:
+            self._fault = fault
+            logger.warning("folders cannot be watched (%s): changes are found by scanning, later", fault)

@@ -1,0 +1,304 @@
+"""Folders of manifests: real files, injected clocks."""
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Self
+
+import pytest
+from folders import service, write
+
+from clusterdns.cluster.events import Delete, Event, Replace, Upsert
+from clusterdns.cluster.model import Object, Service
+from clusterdns.errors import OperatorError
+from clusterdns.sources import watching
+from clusterdns.sources.holding import KINDS
+from clusterdns.sources.manifests import Manifests, load
+from clusterdns.sources.scan import Clock
+
+# Whatever was written counts as settled; what is gone still has to be gone for 50 ms.
+AGED = Clock(wall=lambda: time.time() + 60)
+
+
+def shown(events: Sequence[Event]) -> list[str]:
+    """``+web=target`` and ``-web``; Replaces show their objects."""
+    lines = []
+    for event in events:
+        if isinstance(event, Delete):
+            lines.append(f"-{event.key.name}")
+        else:
+            objects: tuple[Object, ...] = (event.object,) if isinstance(event, Upsert) else event.objects
+            lines += [f"+{one.key.name}={one.external_name}" for one in objects if isinstance(one, Service)]
+    return lines
+
+
+class Rounds:
+    """The rounds of a source, each within five seconds, or a failed test."""
+
+    def __init__(self, source: Manifests) -> None:
+        self.source = source
+        self._rounds: AsyncIterator[Sequence[Event]] = source.rounds()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._rounds.aclose()  # type: ignore[attr-defined]
+
+    async def next(self) -> Sequence[Event]:
+        async with asyncio.timeout(5):
+            return await anext(self._rounds)
+
+    async def shown(self) -> list[str]:
+        return shown(await self.next())
+
+
+def codes(source: Manifests) -> list[str]:
+    return [problem.code for problem in source.problems]
+
+
+def test_first_everything_then_what_changes(tmp_path: Path) -> None:
+    async def main() -> None:
+        write(tmp_path / "web.yaml", service("web"))
+        write(tmp_path / "deep/er/api.yml", service("api"))
+        async with Rounds(Manifests([str(tmp_path)], clock=AGED)) as rounds:
+            first = await rounds.next()
+            assert [event.kind for event in first if isinstance(event, Replace)] == list(KINDS)
+            assert shown(first) == ["+api=example.org", "+web=example.org"]
+            assert rounds.source.files == 2
+            write(tmp_path / "web.yaml", service("web", "b.example"))
+            assert await rounds.shown() == ["+web=b.example"]
+            write(tmp_path / "new/db.json", service("db"))
+            assert await rounds.shown() == ["+db=example.org"]
+            (tmp_path / "web.yaml").unlink()
+            assert await rounds.shown() == ["-web"]
+
+    asyncio.run(main())
+
+
+def test_an_empty_folder_is_the_whole_truth_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Rounds(Manifests([str(tmp_path)])) as rounds:
+            assert len(await rounds.next()) == len(KINDS)
+            write(tmp_path / "web.yaml", service("web"))
+            assert await rounds.shown() == ["+web=example.org"]
+
+    asyncio.run(main())
+
+
+def test_places_are_what_the_user_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "zones/demo/web.yaml", "# empty\n", service("web"))
+    monkeypatch.chdir(tmp_path)
+    for root, expected in (("zones/", "zones/demo/web.yaml"), (".", "./zones/demo/web.yaml")):
+        assert [(one.place.path, one.place.line) for one in load([root], clock=AGED).objects] == [(expected, 3)]
+
+
+def test_the_timer_finds_what_no_hint_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Rounds(Manifests([str(tmp_path)], clock=AGED, interval=0.02, watch=False)) as rounds:
+            await rounds.next()
+            write(tmp_path / "web.yaml", service("web"))
+            assert await rounds.shown() == ["+web=example.org"]
+
+    asyncio.run(main())
+
+
+def test_request_scan_does_not_wait_for_the_timer(tmp_path: Path) -> None:
+    async def main() -> None:
+        web = write(tmp_path / "web.yaml", service("web"))
+        async with Rounds(Manifests([str(tmp_path)], clock=AGED, interval=3600, watch=False)) as rounds:
+            await rounds.next()
+            write(web, service("web", "b.example"))
+            rounds.source.request_scan()
+            assert await rounds.shown() == ["+web=b.example"]
+
+    asyncio.run(main())
+
+
+def test_a_root_that_is_removed_and_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def main() -> None:
+        root = tmp_path / "zones"
+        write(root / "web.yaml", service("web"))
+        async with Rounds(Manifests([str(root)], clock=AGED, interval=3600)) as rounds:
+            await rounds.next()
+            (root / "web.yaml").unlink()
+            root.rmdir()
+            assert await rounds.shown() == ["-web"]
+            assert codes(rounds.source) == ["CD301"]
+            for target in ("a.example", "b.example", "c.example"):  # the watch hears the new folder, too
+                write(root / "web.yaml", service("web", target))
+                assert await rounds.shown() == [f"+web={target}"]
+            assert rounds.source.problems == ()
+
+    asyncio.run(main())
+    told = [record.getMessage() for record in caplog.records if record.name == "clusterdns.manifests"]
+    problem = f"{tmp_path}/zones: error CD301: no such file or folder; its objects are gone until it is back"
+    assert told == [problem, f"mended: {problem}"]
+
+
+def test_a_new_last_good_version_and_what_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def main() -> None:
+        path = write(tmp_path / "web.yaml", service("web"), service("api"))
+        async with Rounds(Manifests([str(path)], clock=AGED)) as rounds:
+            await rounds.next()
+            write(path, "kind: [\n", service("api", "b.example"))
+            assert await rounds.shown() == ["+api=b.example"]
+            assert codes(rounds.source)[0] == "CD308"
+            assert len(codes(rounds.source)) == 2
+            write(path, "", "kind: [\n", service("api", "c.example"))
+            assert await rounds.shown() == ["+api=c.example"]
+            write(path, service("web", "c.example"), service("api", "c.example"))
+            assert (await rounds.shown())[-1] == "+web=c.example"
+            assert rounds.source.problems == ()
+
+    asyncio.run(main())
+    told = [record.levelname for record in caplog.records if record.name == "clusterdns.manifests"]
+    assert told == ["WARNING", "ERROR", "INFO", "INFO"]  # the error that only moved is not told again
+
+
+def test_the_second_of_two_takes_over(tmp_path: Path) -> None:
+    async def main() -> None:
+        first = write(tmp_path / "a.yaml", service("web", "a.example"))
+        second = write(tmp_path / "b.yaml", service("web", "b.example"))
+        async with Rounds(Manifests([str(tmp_path)], clock=AGED)) as rounds:
+            assert await rounds.shown() == ["+web=a.example"]
+            assert [problem.path for problem in rounds.source.problems] == [str(second)]
+            assert str(first) in rounds.source.problems[0].text
+            first.unlink()
+            assert await rounds.shown() == ["+web=b.example"]
+            assert rounds.source.problems == ()
+
+    asyncio.run(main())
+
+
+def test_a_renamed_file_is_one_round_without_a_duplicate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        write(tmp_path / "b.yaml", service("web"))
+        async with Rounds(Manifests([str(tmp_path)], clock=AGED)) as rounds:
+            await rounds.next()
+            (tmp_path / "b.yaml").rename(tmp_path / "a.yaml")
+            (event,) = await rounds.next()
+            assert isinstance(event, Upsert)
+            assert event.object.place.path == str(tmp_path / "a.yaml")
+
+    asyncio.run(main())
+    assert [record for record in caplog.records if record.name == "clusterdns.manifests"] == []
+
+
+def test_two_thousand_files(tmp_path: Path) -> None:
+    async def main() -> None:
+        for number in range(2000):
+            write(tmp_path / f"{number % 40}/{number}.yaml", service(f"web-{number}"))
+        async with Rounds(Manifests([str(tmp_path)], clock=AGED)) as rounds:
+            assert len(await rounds.shown()) == 2000
+            assert rounds.source.files == 2000
+            write(tmp_path / "7/7.yaml", service("web-7", "b.example"))
+            assert await rounds.shown() == ["+web-7=b.example"]
+
+    asyncio.run(main())
+
+
+def test_without_a_watch_the_timer_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> AsyncIterator[set[tuple[int, str]]]:
+        raise OSError("OS file watch limit reached")
+
+    async def main() -> None:
+        monkeypatch.setattr(watching, "awatch", refuse)
+        async with Rounds(Manifests([str(tmp_path)], clock=AGED, interval=0.02)) as rounds:
+            await rounds.next()
+            for target in ("a.example", "b.example"):
+                write(tmp_path / "web.yaml", service("web", target))
+                assert await rounds.shown() == [f"+web={target}"]
+
+    asyncio.run(main())
+    assert [record.getMessage() for record in caplog.records] == [
+        "folders cannot be watched (OS file watch limit reached): changes are found by scanning, later"
+    ]
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Rounds(Manifests([str(tmp_path)])) as rounds:
+            await rounds.next()
+            waiting = asyncio.create_task(rounds.next())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    before = set(threading.enumerate())
+    asyncio.run(main())
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=5)
+    assert set(threading.enumerate()) == before
+
+
+def test_a_missing_path_is_told_at_the_start(tmp_path: Path) -> None:
+    async def main() -> None:
+        with pytest.raises(OperatorError, match="none: no such file or directory"):
+            await anext(Manifests([str(tmp_path), str(tmp_path / "none")]).rounds())
+
+    asyncio.run(main())
+
+
+def test_load_waits_for_what_is_being_written(tmp_path: Path) -> None:
+    now = time.time()
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    path = write(tmp_path / "web.yaml", service("web"))
+    os.utime(path, (now, now))
+    loaded = load([str(tmp_path)], clock=Clock(lambda: now + sum(slept), lambda: sum(slept)), sleep=sleep)
+    assert [one.key.name for one in loaded.objects] == ["web"]
+    assert sum(slept) == pytest.approx(0.05, abs=0.001)
+
+
+def test_load_refuses_what_it_cannot_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(OperatorError) as caught:
+        load([str(tmp_path / "pipe.yaml"), str(tmp_path / "none")])
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}/pipe.yaml: a FIFO is not read; name a file or a folder",
+        f"{tmp_path}/none: no such file or directory",
+    ]
+
+
+@pytest.mark.parametrize("how", ["in place", "by rename"])
+def test_an_edit_shows_soon(tmp_path: Path, how: str) -> None:
+    """Real clocks: the time from write to round, 300 ms at most in the median."""
+
+    def replace_text(path: Path, text: str) -> None:
+        if how == "in place":
+            path.write_text(text)
+        else:
+            write(path, text)
+
+    assert median(asyncio.run(latencies(tmp_path, replace_text))) < 0.3
+
+
+async def latencies(folder: Path, replace_text: Callable[[Path, str], None]) -> list[float]:
+    """Seconds from write to round."""
+    write(folder / "web.yaml", service("web"))
+    async with Rounds(Manifests([str(folder)])) as rounds:
+        await rounds.next()
+        waits = []
+        for number in range(9):
+            started = time.perf_counter()
+            replace_text(folder / "web.yaml", service("web", f"{number}.example"))
+            assert await rounds.shown() == [f"+web={number}.example"]
+            waits.append(time.perf_counter() - started)
+    return waits
