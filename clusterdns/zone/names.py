@@ -15,7 +15,7 @@ _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 
 def label(text: str) -> bytes:
     """``"web"`` -> ``b"\\x03web"``.  Raises ValueError: empty, not ASCII, or over 63 octets (RFC 1035 §2.3.4)."""
-    octets = text.lower().encode("ascii")
+    octets = text.encode("ascii").lower()  # in this order: str.lower() makes a "k" of the Kelvin sign
     if not 1 <= len(octets) <= 63:
         raise ValueError(f"label {text!r} has {len(octets)} octets: 1 to 63 are possible")
     return bytes((len(octets),)) + octets
@@ -54,7 +54,7 @@ def labels(name: bytes) -> list[bytes]:
 
 
 def parent(name: Name) -> Name:
-    """The name without its first label; the root has none (IndexError never happens: it is its own parent)."""
+    """The name without its first label; the root is its own parent."""
     return Name(name[1 + name[0] :]) if name[0] else name
 
 

@@ -57,6 +57,8 @@ class AddressIndex(Struct, frozen=True):
 
     def changed(self, changes: Mapping[bytes, Holders]) -> "Generator[None, None, AddressIndex]":
         """The next version: each address of *changes* with its new holders, () removes it.  Yields between chunks."""
+        if not changes:
+            return self
         per_chunk: dict[int, dict[bytes, Holders]] = {}
         for address, holders in changes.items():
             at = max(0, bisect_right(self.starts, address) - 1)
@@ -75,8 +77,11 @@ class AddressIndex(Struct, frozen=True):
 
 
 def _cut(holders: dict[bytes, Holders]) -> list[_Chunk]:
+    """As few chunks as can hold them, of about equal size: a full chunk that gets one more becomes two halves."""
     order = sorted(holders)
-    pieces = [order[at : at + _CHUNK] for at in range(0, len(order), _CHUNK)]
+    count = -(-len(order) // _CHUNK)
+    size = -(-len(order) // count) if count else 1
+    pieces = [order[at : at + size] for at in range(0, len(order), size)]
     return [_Chunk(tuple(piece), tuple(holders[address] for address in piece)) for piece in pieces]
 
 

@@ -1,0 +1,84 @@
+"""Messages as octets: queries made by hand, so that each field can lie, and responses read without leniency."""
+
+import struct
+from collections.abc import Iterable
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+
+from clusterdns.zone.names import parse_name
+
+QR, AA, TC, RD, RA, Z, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0040, 0x0020, 0x0010
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "ANY": 255}
+
+
+def header(flags: int = RD, counts: tuple[int, int, int, int] = (1, 0, 0, 0), ident: int = 0x1234) -> bytes:
+    return struct.pack("!6H", ident, flags, *counts)
+
+
+def question(name: str | bytes, rtype: str | int = "A", rclass: int = 1) -> bytes:
+    """*name* as text keeps its letter case; as octets it is taken as it is."""
+    wire = name if isinstance(name, bytes) else spelled(name)
+    return wire + struct.pack("!HH", TYPES[rtype] if isinstance(rtype, str) else rtype, rclass)
+
+
+def spelled(name: str) -> bytes:
+    """In wire form with the letter case of the text."""
+    if name == ".":
+        return b"\0"
+    return b"".join(bytes((len(part),)) + part.encode() for part in name.rstrip(".").split(".")) + b"\0"
+
+
+def opt(octets: int = 1232, *, do: bool = False, version: int = 0, flags: int = 0, options: bytes = b"") -> bytes:
+    ttl = version << 16 | (0x8000 if do else 0) | flags
+    return b"\0" + struct.pack("!HHIH", 41, octets, ttl, len(options)) + options
+
+
+def option(code: int, content: bytes) -> bytes:
+    return struct.pack("!HH", code, len(content)) + content
+
+
+def query(
+    name: str | bytes,
+    rtype: str | int = "A",
+    *,
+    rclass: int = 1,
+    flags: int = RD,
+    edns: bytes = b"",
+    ident: int = 0x1234,
+) -> bytes:
+    """One question; *edns* is a record from ``opt``, or nothing."""
+    return header(flags, (1, 0, 0, bool(edns)), ident) + question(name, rtype, rclass) + edns
+
+
+def read(response: bytes | None) -> dns.message.Message:
+    """Strict: counts true, pointers backwards only, nothing behind the last record, OPT at the root and once."""
+    assert response is not None, "silence"
+    message = dns.message.from_wire(response, one_rr_per_rrset=True)
+    assert message.flags & QR
+    assert not message.flags & Z, "Z must be zero"
+    return message
+
+
+def records(rrsets: Iterable[object]) -> list[str]:
+    return [str(rrset) for rrset in rrsets]
+
+
+def summary(response: bytes | None) -> str:
+    """``"NOERROR aa | web.… 5 IN A 10.96.0.1 | cluster.local. SOA"``: rcode, flags, answers, authority owners."""
+    message = read(response)
+    flags = [name for name, bit in (("aa", AA), ("tc", TC), ("ra", RA)) if message.flags & bit]
+    authority = [f"{rrset.name} {dns.rdatatype.to_text(rrset.rdtype)}" for rrset in message.authority]
+    return " | ".join([" ".join([dns.rcode.to_text(message.rcode()), *flags]), *records(message.answer), *authority])
+
+
+def sections_empty(message: dns.message.Message) -> bool:
+    return not any(message.sections)
+
+
+def name_octets(name: str) -> bytes:
+    """In lower case, as the table has it."""
+    return parse_name(name)
