@@ -9,11 +9,11 @@ die() {
     exit 1
 }
 
-# The first Python that is new enough, by name.
+# The first Python for which the statement $1 succeeds, by name.
 find_python() {
     for name in python3 python3.14 python3.13 python3.12 python3.11 python; do
-        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            echo "$name"
+        if "$name" -c "import sys; assert sys.version_info >= (3, 11); $1" 2>/dev/null; then
+            command -v "$name"
             return
         fi
     done
@@ -22,10 +22,12 @@ find_python() {
 
 make_venv() {
     [ -x .venv/bin/python ] && .venv/bin/python -m pip --version >/dev/null 2>&1 && return
-    python=$(find_python) || die "no Python 3.11 or newer found: install one (Debian: apt-get install python3 python3-venv)"
-    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
-        die "$(command -v "$python") comes without venv: install the package python3-venv"
-    "$python" -m venv .venv || die "cannot make .venv: see above (Debian: is the package python3-venv installed?)"
+    python=$(find_python "import ensurepip, venv") || {
+        python=$(find_python pass) ||
+            die "no Python 3.11 or newer found: install one (Debian: apt-get install python3 python3-venv)"
+        die "$python comes without venv: install the package python3-venv"
+    }
+    "$python" -m venv .venv || die "cannot make .venv: see above"
 }
 
 # ensure_venv [EXTRA]: an installation of this checkout, with the extra (dev); quick when nothing changed.

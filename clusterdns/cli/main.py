@@ -26,6 +26,7 @@ def _width() -> int | None:
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
+    pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
 )
