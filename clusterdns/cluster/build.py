@@ -8,7 +8,6 @@ from sys import intern
 from typing import TypeVar
 
 from clusterdns.cluster import schema
-from clusterdns.cluster.addresses import parse_address
 from clusterdns.cluster.labels import Requirement, Selector, equals
 from clusterdns.cluster.model import (
     READY,
@@ -28,7 +27,7 @@ from clusterdns.cluster.model import (
     Subset,
     Workload,
 )
-from clusterdns.cluster.rules import flag, number
+from clusterdns.cluster.rules import flag, number, packed
 
 T = TypeVar("T")
 
@@ -96,7 +95,7 @@ def _service(wire: schema.WireService, key: Key, meta: schema.Meta, place: Place
         labels=pairs(meta.labels),
         type=intern(str(spec.type or "ClusterIP")),
         headless=addresses == ["None"],
-        cluster_ips=tuple(parse_address(text) for text in addresses if text and text != "None"),
+        cluster_ips=tuple(packed(text) for text in addresses if text and text != "None"),
         external_name=str(spec.external_name or ""),
         selector=pairs(spec.selector) if spec.selector is not None else None,
         ports=tuple(_service_port(port) for port in there(spec.ports)),
@@ -139,7 +138,7 @@ def _slice(wire: schema.WireSlice, key: Key, meta: schema.Meta, place: Place) ->
         ports=_ports(wire.ports),
         endpoints=tuple(
             Endpoint(
-                parse_address(text),
+                packed(text),
                 _conditions(endpoint.conditions),
                 str(endpoint.hostname) if endpoint.hostname else "",
                 _name(endpoint.node_name or (endpoint.topology or {}).get(NODE_TOPOLOGY)),
@@ -187,7 +186,7 @@ def _endpoints(wire: schema.WireEndpoints, key: Key, meta: schema.Meta, place: P
 def _old_endpoint(address: schema.WireAddress, conditions: int) -> Endpoint:
     hostname = str(address.hostname or "")
     return Endpoint(
-        parse_address(address.ip or ""), conditions, hostname, _name(address.node_name), _pod_name(address.target_ref)
+        packed(address.ip or ""), conditions, hostname, _name(address.node_name), _pod_name(address.target_ref)
     )
 
 
@@ -203,7 +202,7 @@ def _pod(wire: schema.WirePod, key: Key, meta: schema.Meta, place: Place) -> Pod
         key=key,
         place=place,
         labels=pairs(meta.labels),
-        addresses=tuple(parse_address(text) for text in addresses),
+        addresses=tuple(packed(text) for text in addresses),
         hostname=str(spec.hostname or ""),
         subdomain=_name(spec.subdomain),
         node=_name(spec.node_name),
@@ -250,7 +249,7 @@ def _workload(
         ports=_container_ports(pod_spec),
         service_name=_name(spec.service_name) if kind == "StatefulSet" else "",
         first_ordinal=number(spec.ordinals.start) if spec.ordinals else 0,
-        addresses=tuple(parse_address(text.strip()) for text in written.split(",") if text.strip()),
+        addresses=tuple(packed(text.strip()) for text in written.split(",") if text.strip()),
         controlled=any(flag(owner.controller) for owner in there(meta.owner_references)),
     )
 

@@ -125,7 +125,7 @@ def _json_units(document: Document, path: str, cache: DocumentCache, limits: Lim
         if items is None:
             yield _cached(part, path, cache, ("", ""), limits)
             continue
-        for item in json_items(part):
+        for item in json_items(part, items.sources):
             yield _cached(item, path, cache, items.implied, limits)
 
 
@@ -142,7 +142,7 @@ def _cached(
     document: Document, path: str, cache: DocumentCache, implied: tuple[str, str] | None, limits: Limits
 ) -> _Unit:
     """*implied*: apiVersion and kind that a typed list gives to its JSON items; None for YAML."""
-    key = blake2b(repr(implied).encode() + b"\n" + document.text, digest_size=16).digest()
+    key = blake2b(document.text, digest_size=16, key=repr(implied).encode()[:64]).digest()
     place = Place(path, document.line, document.offset)
     unit = cache.get(key, place)
     if unit is None:

@@ -64,13 +64,13 @@ def split(data: bytes) -> list[Document]:
     cuts = [start]
     if b"\n---" in data or b"\n..." in data:  # a search of its own: ten times faster than the expression
         cuts += [found.end() for found in _MARKER.finditer(data, start)]
-    documents, line = [], 1
+    documents, line, last = [], 1, 0
     for begin, end in zip(cuts, [*cuts[1:], len(data)], strict=True):
         text = data[begin:end]
+        line, last = line + data.count(b"\n", last, begin), begin
         marker = _STARTS_WITH_MARKER.match(text)
         if _CONTENT.search(text[marker.end() :] if marker else text):
             documents.append(Document(text, line, begin))
-        line += text.count(b"\n")
     return documents
 
 

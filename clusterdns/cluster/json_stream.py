@@ -1,7 +1,7 @@
 """A file of JSON -> its documents and the items of its lists, with their places.  Nothing is decoded twice for it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec import Raw
@@ -17,7 +17,6 @@ _AT_BYTE = re.compile(r"\(byte (\d+)\)")
 _NEXT = re.compile(rb"\n(?=[\[{])")
 _RAW = msgspec.json.Decoder(Raw)
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
-_ITEMS = msgspec.json.Decoder(list[Raw])
 
 
 class Lines:
@@ -74,15 +73,11 @@ def _syntax_error(part: Document, problem: str, position: int) -> DocumentError:
     return DocumentError(line, f"malformed JSON: {problem}", "mend the JSON", "CD104")
 
 
-def json_items(document: Document) -> list[Document]:
-    """The items of a JSON array, or of the array under ``items`` of an object.  *document* is such JSON."""
-    text = document.text
-    begin, items = 0, Raw(text)
-    if text.lstrip().startswith(b"{"):
-        fields = _FIELDS.decode(text)
-        begin, items = _position(text, fields, "items"), fields["items"]
-    lines, found, at = Lines(document), [], begin
-    for item in _ITEMS.decode(items):
+def json_items(document: Document, items: Sequence[Raw]) -> list[Document]:
+    """*items*, which are those of *document* (an array, or an object's array ``items``), with their places."""
+    text, lines, found = document.text, Lines(document), []
+    at = begin = _position(text, "items") if text.lstrip().startswith(b"{") else 0
+    for item in items:
         at = _match(_OPENING if at == begin else _SEPARATOR, text, at)
         end = at + memoryview(item).nbytes
         found.append(lines.part(at, end))
@@ -90,9 +85,9 @@ def json_items(document: Document) -> list[Document]:
     return found
 
 
-def _position(text: bytes, fields: dict[str, Raw], name: str) -> int:
+def _position(text: bytes, name: str) -> int:
     """Where the value of *name* begins: msgspec says how long each value is, not where."""
-    at = 0
+    at, fields = 0, _FIELDS.decode(text)
     for key, value in fields.items():
         begin = _match(_KEY, text, at)
         if text[begin : begin + 64] != bytes(memoryview(value)[:64]):

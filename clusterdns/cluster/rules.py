@@ -20,7 +20,11 @@ _TRUE, _FALSE = frozenset(("true", "yes", "on", "y")), frozenset(("false", "no",
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 
 
-@lru_cache(1 << 16)
+# An address is checked and then built: parsed once, as long as it is still here.
+packed = lru_cache(1 << 12)(parse_address)
+
+
+@lru_cache(1 << 14)
 def is_label(text: str) -> bool:
     """DNS-1123 label: a to z, 0 to 9, inner hyphens, at most 63."""
     return _LABEL.fullmatch(text) is not None
@@ -148,7 +152,7 @@ def check_address(faults: Faults, path: Path, text: str | None) -> bytes | None:
         faults.error("CD205", path, "required", "write an IP address")
         return None
     try:
-        return parse_address(text)
+        return packed(text)
     except ValueError as error:
         faults.error("CD211", path, str(error), _address_remedy(text))
         return None
