@@ -9,7 +9,7 @@ import msgspec
 import yaml
 from yaml import events as ev
 
-from clusterdns.cluster.documents import Document, DocumentError, Limits, events, syntax_error
+from clusterdns.cluster.documents import Document, DocumentError, Limits, events, syntax_error, unless_template
 
 
 class Quoted(str):
@@ -40,10 +40,10 @@ def compose(document: Document, limits: Limits = Limits()) -> Composed:  # noqa:
         for event in events(document.text):
             composer.handle[type(event)](event)
     except yaml.YAMLError as error:
-        raise syntax_error(error, document, composer.root) from None
+        raise unless_template(syntax_error(error, document, composer.root), document) from None
     except DocumentError as error:
         error.partial = composer.root
-        raise
+        raise unless_template(error, document) from None
     return Composed(composer.root, composer.line, composer.item_lines)
 
 

@@ -177,11 +177,21 @@ def syntax_error(error: yaml.YAMLError, document: Document, partial: Any) -> Doc
     problem, remedy = next(
         (e for start, e in _EXPLAINED.items() if reason.startswith(start)), (reason, "mend the YAML")
     )
-    written = document.text.split(b"\n")[row]
-    if b"{{" in written:
-        problem, remedy = "a template, not YAML yet", "render it first, for example with `helm template`"
-    elif re.match(rb"\s*\t", written):
+    if re.match(rb"\s*\t", document.text.split(b"\n")[row]):
         problem, remedy = _EXPLAINED["found a tab character"]
     elif mark is None and ("UTF-8" in reason or "codec" in str(error)):
         problem, remedy = "text that is not UTF-8", "save the file as UTF-8"
     return DocumentError(document.line + row, problem, remedy, "CD103", partial)
+
+
+_TEMPLATE = re.compile(rb"\{\{-?\s*[.$/a-zA-Z]")
+
+
+def unless_template(error: DocumentError, document: Document) -> DocumentError:
+    """Helm's templates are the YAML-like files that people have most: say so instead of what YAML makes of them."""
+    lines = document.text.split(b"\n")
+    for row in range(max(0, error.line - document.line - 1), error.line - document.line + 1):
+        if row < len(lines) and _TEMPLATE.search(lines[row]):
+            remedy = "render it first, for example with `helm template`"
+            return DocumentError(document.line + row, "a template, not YAML yet", remedy, "CD103", error.partial)
+    return error
