@@ -1,0 +1,50 @@
+"""One run of dnsperf (DNS-OARC, in Debian's package of that name)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from load import Question
+from processes import run
+
+OUTSTANDING = 100  # queries under way: dnsperf sends the next when one is answered
+TIMEOUT = 1  # seconds after which a query counts as lost
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    seconds: float
+    completed: int
+    lost: int
+    rcodes: dict[str, int]
+
+
+def write(path: Path, questions: Sequence[Question]) -> None:
+    path.write_text("".join(f"{name} {rtype}\n" for name, rtype in questions))
+
+
+def measure(port: int, queries: Path, seconds: float, core: int) -> Run:
+    """Raises ValueError with what dnsperf said where that is no result."""
+    limits = ["-l", f"{seconds:g}", "-q", str(OUTSTANDING), "-t", str(TIMEOUT)]
+    command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(queries), "-e", *limits]
+    text = run(command, core, seconds + 30)
+    rcodes = re.search(r"Response codes:\s+(.*)", text)
+    return Run(
+        seconds=float(_number(text, r"Run time \(s\)")),
+        completed=int(_number(text, "Queries completed")),
+        lost=int(_number(text, "Queries lost")),
+        rcodes={code: int(count) for code, count in re.findall(r"([A-Z]+) (\d+)", rcodes[1] if rcodes else "")},
+    )
+
+
+def version() -> str:
+    found = re.search(r"Version (\S+)", run(["dnsperf", "-h"]))
+    return found[1] if found else "of unknown version"
+
+
+def _number(text: str, label: str) -> str:
+    found = re.search(rf"{label}:\s+([0-9.]+)", text)
+    if not found:
+        raise ValueError(f"dnsperf: no {label} in its output: {text.strip()[-200:]}")
+    return found[1]

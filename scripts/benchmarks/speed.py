@@ -1,0 +1,139 @@
+"""``scripts/bench speed``: what a query costs, beside an echo loop and the other servers of this machine."""
+
+import argparse
+import os
+import platform
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import dnsperf
+from load import LOADS, RCODES, SERVICES, manifests, questions
+from processes import NotStartedError, run
+from report import Sample, Samples, summarise
+from servers import ECHO, Running, Site, find, free_port, known, start
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = _options(arguments)
+    if find("dnsperf") is None:
+        print("dnsperf is missing: install it (Debian and Ubuntu: apt-get install dnsperf)", file=sys.stderr)
+        return 2
+    cores = sorted(os.sched_getaffinity(0))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clusterdns-bench-")))
+        try:
+            running, skipped = _start_all(options, folder, cores[0], stack)
+        except NotStartedError as problem:
+            print(f"bench: {problem}", file=sys.stderr)
+            return 2
+        facts = _facts(cores, options)
+        samples = _measure(running, folder, options, cores[-1])
+        report = summarise(facts, running, skipped, samples)
+    print(report.to_json() if options.output == "json" else report.to_text())
+    return 1 if report.goal_held is False else 0
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench speed", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of one run of dnsperf (default: 1)")
+    parser.add_argument("--rounds", type=int, default=3, help="over all servers and loads; medians are shown")
+    parser.add_argument("--loads", default=",".join(LOADS), help=f"some of {','.join(LOADS)}")
+    parser.add_argument("--servers", default="", help="some of those it knows, by comma (default: all that are here)")
+    parser.add_argument("--coredns", default=os.environ.get("COREDNS"), metavar="PATH", help="its binary (or: COREDNS)")
+    parser.add_argument("-o", dest="output", choices=["text", "json"], default="text")
+    options = parser.parse_args(arguments)
+    names = [server.name for server in known(options.coredns)]
+    options.servers = options.servers.split(",") if options.servers else names
+    options.loads = options.loads.split(",")
+    for chosen, allowed in ((options.servers, names), (options.loads, LOADS)):
+        if unknown := [one for one in chosen if one not in allowed]:
+            parser.error(f"{', '.join(unknown)}: not one of {', '.join(allowed)}")
+    if options.rounds < 1 or not 0.1 <= options.seconds <= 60:
+        parser.error("at least one round, of 0.1 to 60 seconds")
+    return options
+
+
+def _start_all(
+    options: argparse.Namespace, folder: Path, core: int, stack: ExitStack
+) -> tuple[list[Running], dict[str, str]]:
+    """Those that serve, and why the others do not.  They end with *stack*."""
+    served = folder / "manifests"
+    served.mkdir()
+    (served / "services.json").write_bytes(manifests())
+    zone = folder / "zone"
+    zone.write_text(_export(served))
+    running, skipped = [], dict[str, str]()
+    for server in known(options.coredns):
+        if server.name not in options.servers:
+            continue
+        _progress(f"starting {server.name}")
+        try:
+            one = start(server, Site(folder / server.name, served, zone, free_port()), core)
+        except (NotStartedError, OSError) as problem:
+            skipped[server.name] = str(problem)
+        else:
+            stack.callback(one.process.stop)
+            running.append(one)
+    if not running:
+        raise NotStartedError("nothing to measure: " + "; ".join(f"{name}: {why}" for name, why in skipped.items()))
+    return running, skipped
+
+
+def _export(served: Path) -> str:
+    _progress("exporting the zone")
+    text = run([sys.executable, "-m", "clusterdns", "export", "--from", str(served)])
+    if not re.search(r"\sSOA\s", text):
+        raise NotStartedError(f"clusterdns export: {text.strip()[-300:]}")
+    return text
+
+
+def _measure(running: Sequence[Running], folder: Path, options: argparse.Namespace, core: int) -> Samples:
+    """Rounds over all loads and servers: what disturbs the machine disturbs all of them."""
+    samples: Samples = {}
+    for load in options.loads:
+        dnsperf.write(folder / f"{load}.txt", questions(load))
+    for number in range(options.rounds):
+        for load in options.loads:
+            _progress(f"round {number + 1} of {options.rounds}: {load}")
+            for one in running:
+                sample = _sample(one, load, folder / f"{load}.txt", options.seconds, core)
+                samples.setdefault((one.name, load), []).append(sample)
+    _progress("")
+    return samples
+
+
+def _sample(one: Running, load: str, queries: Path, seconds: float, core: int) -> Sample:
+    before = one.process.cpu_ns()
+    done = dnsperf.measure(one.port, queries, seconds, core)
+    used = one.process.cpu_ns() - before
+    right = sum(done.rcodes.get(code, 0) for code in RCODES[load])
+    return Sample(
+        queries_per_second=done.completed / done.seconds,
+        cpu_us=used / 1000 / max(done.completed, 1),
+        busy=used / 1e9 / done.seconds,
+        lost=done.lost,
+        wrong=0 if one.name == ECHO else done.completed - right,
+    )
+
+
+def _facts(cores: Sequence[int], options: argparse.Namespace) -> dict[str, str]:
+    """What of the machine and the run bears on the figures."""
+    model = re.search(r"^model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    alone = "its own core" if len(cores) > 1 else "the same core: the figures of a machine with two are better"
+    return {
+        "machine": f"{len(cores)} cores, {model[1] if model else platform.machine()}, Linux {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "load": f"{os.getloadavg()[0]:.2f} before the run",
+        "servers": f"one at a time, core {cores[0]}; {SERVICES} Services",
+        "client": f"dnsperf {dnsperf.version()}, EDNS, {dnsperf.OUTSTANDING} outstanding, core {cores[-1]} ({alone})",
+        "rounds": f"{options.rounds} of {options.seconds:g} s each, interleaved; medians",
+    }
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text:<60}", end="" if text else "\r", file=sys.stderr, flush=True)
