@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 from clusterdns.cluster.addresses import Network
 from clusterdns.cluster.model import Key
 
 Claimant = tuple[str, ...]  # a Key, or one with more parts
+
+
+NO_MEMORY: Mapping[str, int] = MappingProxyType({})
 
 
 class Band(NamedTuple):
@@ -20,10 +24,14 @@ class Band(NamedTuple):
         return isinstance(value, int) and self.first <= value <= self.last
 
 
-def usable(network: Network) -> Band:
-    """Without the network address, the first one (``default/kubernetes``'s by convention) and the IPv4 broadcast."""
+def usable(network: Network) -> Band | None:
+    """Without the network address, the first one (``default/kubernetes``'s by convention) and the IPv4 broadcast.
+
+    None where that leaves nothing.
+    """
     first = int(network.network_address)
-    return Band(first + 2, first + network.num_addresses - (2 if network.version == 4 else 1))
+    band = Band(first + 2, first + network.num_addresses - (2 if network.version == 4 else 1))
+    return band if band.first <= band.last else None
 
 
 def service_bands(network: Network) -> tuple[Band, ...]:
@@ -33,6 +41,8 @@ def service_bands(network: Network) -> tuple[Band, ...]:
     (Kubernetes v1.36.3, pkg/registry/core/service/ipallocator).
     """
     band, size = usable(network), network.num_addresses
+    if band is None:
+        return ()
     static = min(max(16, size // 16), 256) if size > 16 else 0
     border = int(network.network_address) + static
     bands = (Band(max(border + 1, band.first), band.last), Band(band.first, min(border, band.last)))
@@ -51,10 +61,10 @@ class Allocator:
     from its hash on.  It stays theirs until they drop it or a reservation takes it.
     """
 
-    def __init__(self, bands: Iterable[Band], memory: Mapping[str, int] | None = None) -> None:
+    def __init__(self, bands: Iterable[Band], memory: Mapping[str, int] = NO_MEMORY) -> None:
         """*memory*: what ``export`` once gave; an entry counts when its claimant wants and the integer is free."""
         self._bands = tuple(bands)
-        self._memory = dict(memory or {})
+        self._memory = dict(memory)
         self._held: dict[Claimant, int] = {}
         self._holders: dict[int, Claimant] = {}
         self._reserved: dict[int, int] = {}  # -> how often
@@ -63,9 +73,6 @@ class Allocator:
 
     def __getitem__(self, claimant: Claimant) -> int | None:
         return self._held.get(claimant)
-
-    def holder(self, value: int) -> Claimant | None:
-        return self._holders.get(value)
 
     def want(self, claimant: Claimant) -> None:
         if claimant not in self._held:
@@ -76,14 +83,16 @@ class Allocator:
         self._waiting.discard(claimant)
         self._release(claimant)
 
-    def reserve(self, value: int) -> None:
-        """Somebody wrote *value* down: it is never handed out, and who holds it gets another one."""
+    def reserve(self, value: int) -> Claimant | None:
+        """Somebody wrote *value* down: it is never handed out.  Returns who held it and now waits for another one."""
         if not self._covers(value):
-            return
+            return None
         self._reserved[value] = self._reserved.get(value, 0) + 1
-        if loser := self._holders.get(value):
+        loser = self._holders.get(value)
+        if loser:
             self._release(loser)
             self._waiting.add(loser)
+        return loser
 
     def unreserve(self, value: int) -> None:
         """Once for each ``reserve``."""

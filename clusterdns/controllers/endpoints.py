@@ -1,4 +1,4 @@
-"""Selector -> EndpointSlices, as the endpointslice controller makes them (Kubernetes v1.36.3, endpointslice v0.36.3)."""
+"""Selector -> EndpointSlices, as the endpointslice controller makes them (Kubernetes v1.36.3)."""
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -9,6 +9,7 @@ from clusterdns.cluster.model import (
     SERVING,
     TERMINATING,
     Endpoint,
+    Endpoints,
     EndpointSlice,
     Key,
     Pod,
@@ -35,21 +36,22 @@ def slices_for(service: Service, pods: Iterable[Pod], families: Sequence[int]) -
         for address in pod.addresses:
             if family(address) in families:
                 groups.setdefault((family(address), ports), []).append(_endpoint(service, pod, address))
-    return made_slices(service, service.key.name, groups)
+    return made_slices(service, groups)
 
 
 def made_slices(
-    service: Service, name: str, groups: dict[tuple[int, tuple[Port, ...]], list[Endpoint]]
+    author: Service | Endpoints, groups: dict[tuple[int, tuple[Port, ...]], list[Endpoint]]
 ) -> tuple[EndpointSlice, ...]:
-    """One slice for each (family, ports) of *groups*, named by *name* and what is in it, as nothing else is stable.
+    """One slice for each (family, ports) of *groups*, named by these, as nothing else about it is stable.
 
-    The labels are the Service's own dictionary, shared: what the real controller adds has fields here.
+    The labels are the very dictionary of *author*, shared: what the real controllers add to it has fields here.
     """
+    namespace, name = author.key
     slices = [
         EndpointSlice(
-            Key(service.key.namespace, f"{name}-{_digest(ip_family, ports)}"),
-            service.key,
-            labels=service.labels,
+            Key(namespace, f"{name}-{_digest(ip_family, ports)}"),
+            author.key,
+            labels=author.labels,
             family=ip_family,
             ports=ports,
             endpoints=tuple(endpoints),

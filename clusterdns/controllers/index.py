@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from clusterdns.cluster.labels import Selector
+from clusterdns.cluster.labels import Requirement, Selector
 
 Thing = TypeVar("Thing", bound=tuple[object, ...])
 Pair = tuple[str, str]  # label, value
@@ -36,6 +36,13 @@ class LabelIndex(Generic[Thing]):
         """The one of *pairs* with the fewest things: it narrows best."""
         return min(pairs, key=lambda pair: (len(self.under(namespace, pair)), pair))
 
+    def candidates(self, namespace: str, selector: Selector) -> Iterator[Thing]:
+        """Those that may match *selector*, by the requirement that narrows best; with none, those under ANY."""
+        ways = [_pairs(one) for one in selector if one.operator == "in"] or [[ANY]]
+        best = min(ways, key=lambda pairs: sum(len(self.under(namespace, pair)) for pair in pairs))
+        for pair in best:
+            yield from self.under(namespace, pair)
+
     def near(self, namespace: str, labels: Mapping[str, str]) -> Iterator[Thing]:
         """Those under any pair of *labels*, and under ANY."""
         for pair in (*labels.items(), ANY):
@@ -44,7 +51,8 @@ class LabelIndex(Generic[Thing]):
 
 def anchors(selector: Selector) -> Sequence[Pair]:
     """Pairs of which labels must have one to match *selector*; ANY where it names none."""
-    for requirement in selector:
-        if requirement.operator == "in":
-            return [(requirement.key, value) for value in sorted(requirement.values)]
-    return [ANY]
+    return next((_pairs(one) for one in selector if one.operator == "in"), [ANY])
+
+
+def _pairs(requirement: Requirement) -> list[Pair]:
+    return [(requirement.key, value) for value in sorted(requirement.values)]

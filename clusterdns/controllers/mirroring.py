@@ -1,16 +1,16 @@
 """Endpoints -> EndpointSlices, as the endpointslicemirroring controller makes them (Kubernetes v1.36.3)."""
 
 from clusterdns.cluster.addresses import family
-from clusterdns.cluster.model import Endpoint, Endpoints, EndpointSlice, Port, Service
+from clusterdns.cluster.model import Endpoint, Endpoints, EndpointSlice, Port
 from clusterdns.controllers.endpoints import made_slices
 
 MAX_ADDRESSES = 1000  # of one subset, --mirroring-max-endpoints-per-subset; ready ones first
 
 
-def mirror(service: Service, endpoints: Endpoints) -> tuple[EndpointSlice, ...]:
+def mirror(endpoints: Endpoints) -> tuple[EndpointSlice, ...]:
     """One slice per address family and port set, in the order of their keys; () where *endpoints* asks for none.
 
-    The families are those of the addresses, whatever the Service says.
+    They belong to the Service of the same name.  The families are those of the addresses, whatever that Service says.
     """
     if not endpoints.mirrored:
         return ()
@@ -19,4 +19,4 @@ def mirror(service: Service, endpoints: Endpoints) -> tuple[EndpointSlice, ...]:
         ready_first = sorted(subset.endpoints, key=lambda endpoint: not endpoint.ready)
         for endpoint in ready_first[:MAX_ADDRESSES]:
             groups.setdefault((family(endpoint.address), subset.ports), {})[endpoint] = None
-    return made_slices(service, endpoints.key.name, {group: list(found) for group, found in groups.items()})
+    return made_slices(endpoints, {group: list(found) for group, found in groups.items()})
