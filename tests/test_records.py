@@ -16,7 +16,9 @@ from clusterdns.zone.records import (
     essence,
     pointer_target,
     records_for,
+    service_name,
     service_ports,
+    shown_by_host,
 )
 
 ZONE = parse_name("cluster.local")
@@ -110,12 +112,13 @@ def test_srv_at_the_bare_name_has_all_ports() -> None:
 
 def test_an_endpoint_name_holds_its_addresses_and_its_ports() -> None:
     web = cluster_ip("shop/web", "10.96.0.10", endpoints=["10.1.0.1 w", "fd00::1 w", "!10.1.0.2 w"], ports=["/tcp/80"])
-    assert [rrset.to_text() for rrset in endpoint_records(web, "w", ZONE, 5)] == [
+    hosts, base = shown_by_host(web), service_name(web.service.key, ZONE)
+    assert list(hosts) == ["w"]
+    assert [rrset.to_text() for rrset in endpoint_records("w", hosts["w"], base, 5)] == [
         "w.web.shop.svc.cluster.local. 5 IN A 10.1.0.1",
         "w.web.shop.svc.cluster.local. 5 IN AAAA fd00::1",
         "w.web.shop.svc.cluster.local. 5 IN SRV 0 50 80 w.web.shop.svc.cluster.local.",
     ]
-    assert endpoint_records(web, "10-1-0-1", ZONE, 5) == []
 
 
 def test_weights_never_fall_below_one() -> None:

@@ -146,9 +146,10 @@ class Responder:
         limit = TCP_OCTETS
         if transport == UDP:
             limit = min(query.edns.octets, SERVER_OCTETS) if query.edns else PLAIN_OCTETS
-        return render(query, self._decide(query), limit)
+        return render(query, self._decide(query, limit), limit)
 
-    def _decide(self, query: Query) -> Reply:
+    def _decide(self, query: Query, limit: int) -> Reply:
+        """What *query* gets; of what cannot fit into *limit* octets no more than shows that it does not."""
         if query.edns and query.edns.version:
             return Reply(BADVERS)
         if query.qtype in (0, OPT, 249, 250):  # no types of records that could be asked for
@@ -157,9 +158,9 @@ class Responder:
             return Reply(NOTIMP)
         if query.qclass != IN or query.qtype in (AXFR, IXFR):
             return Reply(REFUSED)
-        return self._look_up(query)
+        return self._look_up(query, limit)
 
-    def _look_up(self, query: Query) -> Reply:
+    def _look_up(self, query: Query, limit: int) -> Reply:
         index, node = self._table.find(query.qname)
         if index < 0:
             return Reply(REFUSED, self._flags & RA)
@@ -176,9 +177,9 @@ class Responder:
             node = self._whole(query.qname, node)
         entry = node.entries.get(qtype)
         if entry is not None:
-            return Reply(NOERROR, self._flags, records_of(entry), additional=additional_of(entry))
+            return Reply(NOERROR, self._flags, records_of(entry, limit), additional=additional_of(entry, limit))
         if node.absent == DEFER:
-            return self._follow(query, node)
+            return self._follow(query, node, limit)
         return self._negative(query, zone, node.absent, node)
 
     def _whole(self, name: Name, node: Node) -> Node:
@@ -197,7 +198,7 @@ class Responder:
         error = (reason.ede, reason.text) if reason else None
         return Reply(rcode, self._flags, authority=zone.tail(offset), error=error)
 
-    def _follow(self, query: Query, node: Node) -> Reply:
+    def _follow(self, query: Query, node: Node, limit: int) -> Reply:
         """An alias: its chain inside our zones; the last name decides the rcode (RFC 6604 §2.1).
 
         Ends at a target outside, after MAX_LINKS, or before a name that was there already: the chain so far then.
@@ -205,13 +206,13 @@ class Responder:
         reply = Reply(NOERROR, self._flags)
         owner, seen, end = OWNER, {query.qname}, QUESTION_AT + len(query.question)
         while node.absent == DEFER:
-            link = records_of(node.entries[CNAME.rtype], owner)[0]
+            link = records_of(node.entries[CNAME.rtype], limit, owner)[0]
             target = Name(link[len(owner) + 10 :])
             reply.answers.append(link)
             # RDATA is not compressed, so the target stands where the link ends.
             owner = pointer(end + len(link) - len(target))
             end += len(link)
-            if query.qtype in (CNAME.rtype, ANY) or target in seen or len(reply.answers) >= MAX_LINKS:
+            if target in seen or len(reply.answers) >= MAX_LINKS:
                 return reply
             seen.add(target)
             index, found = self._table.find(target)
@@ -220,13 +221,13 @@ class Responder:
             if found is None:
                 return self._chain_end(reply, query, self._table.zones[index], NXDOMAIN)
             node = self._whole(target, found) if found.deferred == query.qtype else found
-        return self._chain_last(reply, query, node, target, owner)
+        return self._chain_last(reply, query, node, target, owner, limit)
 
-    def _chain_last(self, reply: Reply, query: Query, node: Node, target: Name, owner: bytes) -> Reply:
+    def _chain_last(self, reply: Reply, query: Query, node: Node, target: Name, owner: bytes, limit: int) -> Reply:
         zone = self._table.zones[node.zone]
         entry = node.entries.get(query.qtype)
         if entry is not None:
-            reply.answers += records_of(entry, owner)
+            reply.answers += records_of(entry, limit, owner)
             return reply
         if query.qtype == SOA.rtype and target == zone.apex:
             reply.answers.append(zone.tail(0))

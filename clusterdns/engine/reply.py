@@ -26,20 +26,28 @@ class Reply(Struct):
     error: tuple[int, str] | None = None
 
 
-def records_of(entry: Entry, owner: bytes = OWNER) -> list[bytes]:
-    """The answer records of *entry*, one by one, behind *owner*: their RDATA holds no pointers."""
+def records_of(entry: Entry, limit: int, owner: bytes = OWNER) -> list[bytes]:
+    """The answer records of *entry*, one by one, behind *owner*: their RDATA holds no pointers.
+
+    Ends behind the record that passes *limit* octets: more cannot be sent, and a Service may have 5,000.
+    """
     wire, end, found, at = entry.wire, entry.cuts[0][1], [], 0
-    while at < end:
+    while at < end and at <= limit:
         stop = at + 12 + int.from_bytes(wire[at + 10 : at + 12])
         found.append(owner + wire[at + 2 : stop])
         at = stop
     return found
 
 
-def additional_of(entry: Entry) -> list[tuple[int, bytes]]:
-    """The additional RRsets of *entry*; right behind its own question only."""
-    starts = [end for _, end in entry.cuts]
-    return [(count, entry.wire[start:end]) for start, (count, end) in zip(starts, entry.cuts[1:], strict=False)]
+def additional_of(entry: Entry, limit: int) -> list[tuple[int, bytes]]:
+    """The additional RRsets of *entry* that end within *limit* octets; right behind its own question only."""
+    found, start = [], entry.cuts[0][1]
+    for count, end in entry.cuts[1:]:
+        if end > limit:
+            break
+        found.append((count, entry.wire[start:end]))
+        start = end
+    return found
 
 
 def render(query: Query, reply: Reply, limit: int) -> bytes:

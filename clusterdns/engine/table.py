@@ -8,9 +8,11 @@ from clusterdns.cluster.model import Key, Published
 from clusterdns.zone.derived import endpoint_node, reverse_node, service_node
 from clusterdns.zone.names import Name, parent
 from clusterdns.zone.prepared import Change, Node
+from clusterdns.zone.records import Shown, shown_by_host
 from clusterdns.zone.tree import Prepared, Tree, ZoneOptions
 
 DERIVED_KEPT = 10_000  # nodes of derived names; each costs about 1 KiB
+HOSTS_KEPT = 64  # Services whose endpoints are kept by label: few are so large that it matters
 
 _Guard = tuple[tuple[Key, Published], ...]
 
@@ -25,6 +27,7 @@ class Table:
         self.apexes: Mapping[bytes, int] = {zone.apex: index for index, zone in enumerate(self.zones)}
         self.nodes: dict[Name, Node] = self.tree.before_sync()
         self._derived: FIFOCache[Name, tuple[_Guard, object, Node]] = FIFOCache(DERIVED_KEPT)
+        self._hosts: FIFOCache[Key, tuple[Published, dict[str, Shown]]] = FIFOCache(HOSTS_KEPT)
 
     def zone_of(self, name: bytes) -> int:
         """The zone *name* is in, by whole labels, the longest apex first; -1: none."""
@@ -91,8 +94,16 @@ class Table:
         service = self.nodes.get(parent(name))
         if service is None or service.below is None:
             return None
-        node = endpoint_node(service.below, name[1 : 1 + name[0]], zone, apex, ttl)
+        node = endpoint_node(name, self._hosts_of(service.below), zone, ttl)
         return self._keep(name, (service.below,), None, node)
+
+    def _hosts_of(self, published: Published) -> dict[str, Shown]:
+        """Kept: a name that does not exist must not cost a pass over 5,000 endpoints at every question."""
+        before, hosts = self._hosts.get(published.service.key, (None, {}))
+        if before is not published:
+            hosts = shown_by_host(published)
+            self._hosts[published.service.key] = published, hosts
+        return hosts
 
     def _reverse(self, name: Name, zone: int) -> Node | None:
         reverse, published = self.tree.reverse, self.tree.published

@@ -3,15 +3,15 @@
 Endpoint names below ClusterIP Services, SRV at bare Service and endpoint names, and all reverse names.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
 from clusterdns.cluster.model import Key, Published
-from clusterdns.zone.names import Name
+from clusterdns.zone.names import Name, parent
 from clusterdns.zone.prepared import Node, entry, with_addresses
 from clusterdns.zone.rdata import PTR, RRset
-from clusterdns.zone.records import endpoint_records, pointer_target, records_for, service_ports
+from clusterdns.zone.records import Shown, endpoint_records, pointer_target, records_for, service_ports
 from clusterdns.zone.reverse import AddressIndex, Holders, parse_reverse
 
 
@@ -30,14 +30,10 @@ class Reverse(Struct, frozen=True):
         return self.of(span[0]).holders(span[0]) if span and span[0] == span[1] else ()
 
 
-def endpoint_node(published: Published, host: bytes, zone: int, apex: Name, ttl: int) -> Node | None:
-    """The node of the endpoint name whose first label is *host*; None where no shown endpoint has that label."""
-    try:
-        text = host.decode("ascii")
-    except UnicodeDecodeError:
-        return None
-    rrsets = endpoint_records(published, text, apex, ttl)
-    return _node(rrsets, zone) if rrsets else None
+def endpoint_node(name: Name, hosts: Mapping[str, Shown], zone: int, ttl: int) -> Node | None:
+    """The node of a name directly below a Service whose shown endpoints are *hosts*; None: it is none of them."""
+    host, base = name[1 : 1 + name[0]].decode("ascii", "replace"), parent(name)
+    return _node(endpoint_records(host, hosts[host], base, ttl), zone) if host in hosts else None
 
 
 def service_node(published: Published, zone: int, apex: Name, ttl: int) -> Node | None:

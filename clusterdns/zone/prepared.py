@@ -135,8 +135,11 @@ def pointer(offset: int) -> bytes:
 
 @lru_cache(maxsize=4096)
 def section_counts(answers: int, authority: int, additional: int) -> bytes:
-    """QDCOUNT 1 and the others.  Shared: most Entries have one of a few."""
-    return struct.pack("!HHHH", 1, answers, authority, additional)
+    """QDCOUNT 1 and the others.  Shared: most Entries have one of a few.
+
+    Capped at what a count can say: so many records never fit into a message, and then they are counted anew.
+    """
+    return struct.pack("!HHHH", 1, *(min(count, 0xFFFF) for count in (answers, authority, additional)))
 
 
 def encode_rrset(rrset: RRset, owner: bytes) -> bytes:

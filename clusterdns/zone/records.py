@@ -138,13 +138,19 @@ def service_ports(published: Published, zone: Name, ttl: int) -> RRset | None:
     return RRset(base, ttl, rdatas) if rdatas else None
 
 
-def endpoint_records(published: Published, host: str, zone: Name, ttl: int) -> list[RRset]:
-    """What one endpoint name of a ClusterIP or headless Service holds: addresses, and its own ports as SRV."""
-    own = [(piece, endpoint) for piece, endpoint in shown(published) if endpoint_label(endpoint) == host]
-    return _endpoint(host, own, service_name(published.service.key, zone), ttl) if own else []
+Shown = list[tuple[EndpointSlice, Endpoint]]
 
 
-def _endpoint(host: str, own: list[tuple[EndpointSlice, Endpoint]], base: Name, ttl: int) -> list[RRset]:
+def shown_by_host(published: Published) -> dict[str, Shown]:
+    """The endpoints that have records, by their label."""
+    hosts: dict[str, Shown] = {}
+    for piece, endpoint in shown(published):
+        hosts.setdefault(endpoint_label(endpoint), []).append((piece, endpoint))
+    return hosts
+
+
+def endpoint_records(host: str, own: Shown, base: Name, ttl: int) -> list[RRset]:
+    """What the endpoint name *host* below *base* holds: the addresses of *own*, and their ports as SRV."""
     name = _below(host, base)
     if name is None:
         return []
@@ -159,13 +165,10 @@ def all_records(published: Published, zone: Name, ttl: int) -> list[RRset]:
     if not rrsets or rrsets[0].rtype == CNAME.rtype:
         return rrsets
     ports = service_ports(published, zone, ttl)
-    hosts: dict[str, list[tuple[EndpointSlice, Endpoint]]] = {}
-    for piece, endpoint in shown(published):
-        hosts.setdefault(endpoint_label(endpoint), []).append((piece, endpoint))
     base = service_name(published.service.key, zone)
     found = rrsets + ([ports] if ports else [])
-    for host, own in sorted(hosts.items()):
-        found += _endpoint(host, own, base, ttl)
+    for host, own in sorted(shown_by_host(published).items()):
+        found += endpoint_records(host, own, base, ttl)
     # A headless Service's endpoint names are among the prepared ones already.
     return list({(rrset.owner, rrset.rtype): rrset for rrset in found}.values())
 
