@@ -1,0 +1,147 @@
+"""Every table of ``tests/cases``: in this process, and over the sockets of a server that really runs."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import dns.message
+import dns.query
+import dns.rcode
+import pytest
+from cases import Case, Question, all_cases, answer_lines, parse, same
+from support import PATIENCE, Answer, Server, serving, world, write_manifests
+
+CASES = all_cases()
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+@every_case
+def test_in_this_process(case: Case) -> None:
+    judge(case, world(case.manifests, **case.settings))
+
+
+@every_case
+def test_over_sockets(case: Case, servers: "Servers") -> None:
+    server = servers.of(case)
+
+    def answer(query: bytes, transport: str) -> bytes | None:
+        message = dns.message.from_wire(query)
+        ask = dns.query.udp if transport == "udp" else dns.query.tcp
+        response = ask(message, server.address, timeout=10, port=server.port, one_rr_per_rrset=True)
+        return response.wire
+
+    judge(case, answer)
+
+
+def judge(case: Case, answer: Answer) -> None:
+    """All questions are asked before the verdict: one run shows everything that is wrong."""
+    wrong = [
+        fault for question in case.questions for way in question.transports if (fault := ask(question, way, answer))
+    ]
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def ask(question: Question, transport: str, answer: Answer) -> str:
+    """What is wrong with the answer, or ""."""
+    query = question.message()
+    response = answer(query.to_wire(), transport)
+    if response is None:
+        return f"{question} ({transport})\n  no response"
+    got = answer_lines(response)
+    if not same(question.expected, got):
+        expected = "\n  ".join(question.expected)
+        return f"{question} ({transport})\n  {expected}\n got\n  " + "\n  ".join(got)
+    message = dns.message.from_wire(response)
+    # Spelling included: resolvers that vary the case of letters compare it.
+    if message.id != query.id or message.question[0].to_text() != query.question[0].to_text():
+        return f"{question} ({transport})\n  the question came back as {message.question[0].to_text()}"
+    return ""
+
+
+class Servers:
+    """One running server for all worlds of equal settings: from case to case its folder changes under it.
+
+    A namespace that only this world has says when the round is through; a round is published as a whole.
+    """
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._servers: dict[str, tuple[Path, Server]] = {}
+        self._worlds: dict[str, str] = {}  # what each serves
+        self._count = 0
+
+    def of(self, case: Case) -> Server:
+        manifests, settings = case.world
+        if self._worlds.get(settings) != manifests:
+            self._change(case, manifests, settings)
+            self._worlds[settings] = manifests
+        return self._servers[settings][1]
+
+    def _change(self, case: Case, manifests: str, settings: str) -> None:
+        self._count += 1
+        marker = f"world-{self._count}"
+        marked = f"{manifests}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {marker}}}\n"
+        if settings in self._servers:
+            folder, server = self._servers[settings]
+            write_manifests(folder, marked)
+        else:
+            folder = self._folder / str(len(self._servers))
+            folder.mkdir()
+            write_manifests(folder, marked)
+            server = self._stack.enter_context(serving(folder, **case.settings))
+            self._servers[settings] = folder, server
+        query = dns.message.make_query(f"{marker}.svc.{case.settings.get('domain', 'cluster.local')}", "A")
+        deadline = time.monotonic() + PATIENCE
+        while dns.query.udp(query, server.address, timeout=10, port=server.port).rcode() != dns.rcode.NOERROR:
+            assert time.monotonic() < deadline, "".join(server.output)
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with ExitStack() as stack:
+        yield Servers(tmp_path_factory.mktemp("worlds"), stack)
+
+
+SAMPLE = """
+## one
+---settings
+ttl: 30
+---manifests
+kind: Service
+---
+kind: Pod
+---answers
+# a note
+web.shop A AAAA +bufsize=512
+  NOERROR   aa
+  web.shop. 30 IN A 10.0.0.2
+  web.shop. 30 IN A 10.0.0.1
+
+version.bind TXT CH +tcp
+  REFUSED
+## two, of the same world
+---answers
+web.shop SRV
+  NXDOMAIN aa
+"""
+
+
+def test_the_format_reads_as_it_is_described() -> None:
+    one, two = parse(SAMPLE, "sample.txt")
+    assert one.settings == {"ttl": 30}
+    assert one.manifests == "kind: Service\n---\nkind: Pod"
+    a, aaaa, chaos = one.questions
+    assert (a.rtype, aaaa.rtype, chaos.rtype, chaos.rclass) == ("A", "AAAA", "TXT", "CH")
+    assert (a.payload, a.transports, chaos.transports) == (512, ("udp", "tcp"), ("tcp",))
+    assert a.expected == ("NOERROR aa", "web.shop. 30 IN A 10.0.0.1", "web.shop. 30 IN A 10.0.0.2")
+    assert two.world == one.world
+
+
+@pytest.mark.parametrize(
+    "text", ["stray\n", "## no answers\n---manifests\nkind: Pod\n", "## no world\n---answers\na A\n  NOERROR\n"]
+)
+def test_a_table_out_of_form_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"sample\.txt:"):
+        parse(text, "sample.txt")
