@@ -9,7 +9,7 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from clusterdns.zone.names import parse_name
+from clusterdns.zone.names import Name, parse_name
 
 QR, AA, TC, RD, RA, Z, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0040, 0x0020, 0x0010
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "ANY": 255}
@@ -79,6 +79,6 @@ def sections_empty(message: dns.message.Message) -> bool:
     return not any(message.sections)
 
 
-def name_octets(name: str) -> bytes:
+def name_octets(name: str) -> Name:
     """In lower case, as the table has it."""
     return parse_name(name)

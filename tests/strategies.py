@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from clusterdns.cluster.addresses import parse_address
@@ -11,6 +12,10 @@ from clusterdns.engine.table import Table
 from clusterdns.zone.names import parse_name
 from clusterdns.zone.prepared import NXDOMAIN
 from clusterdns.zone.tree import ZoneOptions, drain
+
+# No test depends on speed: a deadline would make it.  Read here, before the tests that import this module.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 OPTIONS = ZoneOptions((parse_name("cluster.local"),))
 Services = Mapping[Key, Published | None]
@@ -99,6 +104,8 @@ SHOP = (
     alias("shop/self", "self.shop.svc.cluster.local"),
     cluster_ip("ops/web", "10.96.0.20", ports=["http/tcp/80", "dns/udp/53"], endpoints=["10.1.0.1"]),
 )  # fmt: skip
+
+label_octets = st.binary(min_size=1, max_size=20)
 
 # The pools are small, so that Services often share addresses, hosts and names.
 NAMESPACES = ("shop", "ops")

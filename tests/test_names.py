@@ -4,11 +4,12 @@ import dns.name
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import label_octets
 
 from clusterdns.zone.names import ROOT, Name, child, is_below, label, labels, parent, parse_name, to_text
 
 words = st.lists(st.text("abcXYZ019-_*", min_size=1, max_size=20), max_size=8)
-octets = st.lists(st.binary(min_size=1, max_size=20), max_size=8)
+octets = st.lists(label_octets, max_size=8)
 
 
 def wire(parts: list[bytes]) -> Name:

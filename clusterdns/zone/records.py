@@ -191,14 +191,14 @@ def essence(published: Published) -> object:
     """What the records depend on: two Services of equal essence have equal records, all of them."""
     service = published.service
     ports = tuple((port.name, port.protocol, port.number) for port in service.ports)
+    everything = service.publish_not_ready
     endpoints = tuple(
-        (
-            piece.ports,
-            tuple((e.address, endpoint_label(e)) for e in piece.endpoints if e.ready or service.publish_not_ready),
-        )
+        (piece.ports, own)
         for piece in published.slices
+        if (own := tuple((e.address, endpoint_label(e)) for e in piece.endpoints if e.ready or everything))
     )
-    total = sum(len(piece.endpoints) for piece in published.slices)
+    # The reason of a negative answer tells how many there are, where none is shown.
+    total = sum(len(piece.endpoints) for piece in published.slices) if service.headless and not endpoints else 0
     kind = (service.type == "ExternalName", service.headless, service.external_name)
     return kind, service.cluster_ips, ports, endpoints, total
 

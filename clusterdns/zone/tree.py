@@ -4,13 +4,13 @@ Below ``svc`` an owner belongs to one Service and is replaced with it.  Reverse 
 there the index keeps which Services hold an address.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 
 from msgspec import Struct
 
 from clusterdns.cluster.model import Key, Published
 from clusterdns.zone.derived import Reverse
-from clusterdns.zone.names import Name, child, label, parent
+from clusterdns.zone.names import MAX_OCTETS, Name, child, label, parent
 from clusterdns.zone.prepared import DEFER, NXDOMAIN, Change, Entry, Node, Zone, entry, with_addresses
 from clusterdns.zone.rdata import CNAME, NS, SRV, TXT, RRset, address_rrsets
 from clusterdns.zone.reasons import no_ready_endpoint
@@ -108,8 +108,8 @@ class Tree:
     def _namespaces(self, namespaces: frozenset[str], change: Change) -> None:
         came, went = namespaces - self.namespaces, self.namespaces - namespaces
         for zone, apex in enumerate(self.options.domains):
-            change.upserts.update((_namespace_name(name, apex), Node(zone, {})) for name in came)
-            change.deletes += [_namespace_name(name, apex) for name in went]
+            change.upserts.update((name, Node(zone, {})) for name in _namespace_names(came, apex))
+            change.deletes += _namespace_names(went, apex)
         change.records_changed |= bool(came or went)
 
     def _service(self, old: Published | None, new: Published | None, change: Change) -> Generator[None, None, None]:
@@ -215,8 +215,10 @@ def _server_name(domain: Name) -> Name:
     return child(b"\x02ns\x03dns", domain)
 
 
-def _namespace_name(namespace: str, apex: Name) -> Name:
-    return child(label(namespace) + b"\x03svc", apex)
+def _namespace_names(namespaces: Iterable[str], apex: Name) -> list[Name]:
+    """Those that fit: below a long domain a long one does not, and neither do its Services."""
+    labels = [label(namespace) + b"\x03svc" for namespace in namespaces]
+    return [child(below, apex) for below in labels if len(below) + len(apex) <= MAX_OCTETS]
 
 
 def drain(steps: Preparation) -> Prepared:
