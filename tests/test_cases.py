@@ -34,6 +34,16 @@ def test_over_sockets(case: Case, servers: "Servers") -> None:
     judge(case, answer)
 
 
+def test_every_cut_of_every_query_gets_an_error_or_silence() -> None:
+    answer = world(CASES[0].manifests)
+    for query in (question.message().to_wire() for case in CASES for question in case.questions):
+        for length in range(len(query)):
+            response = answer(query[:length], "udp")
+            if response is not None:
+                whole = dns.message.from_wire(response)
+                assert (whole.id, whole.rcode(), whole.answer) == (int.from_bytes(query[:2]), dns.rcode.FORMERR, [])
+
+
 def judge(case: Case, answer: Answer) -> None:
     """All questions are asked before the verdict: one run shows everything that is wrong."""
     wrong = [
