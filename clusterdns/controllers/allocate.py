@@ -1,6 +1,6 @@
 """One allocator for ClusterIPs, stand-in addresses and node ports: stable, and nobody moves."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
@@ -9,7 +9,6 @@ from clusterdns.cluster.addresses import Network
 from clusterdns.cluster.model import Key
 
 Claimant = tuple[str, ...]  # a Key, or one with more parts
-
 
 NO_MEMORY: Mapping[str, int] = MappingProxyType({})
 
@@ -58,18 +57,24 @@ class Allocator:
     """Gives each claimant that wants one an integer of its bands.
 
     Claimants that want at the same time are served in the order of (hash, claimant), each with the first free integer
-    from its hash on.  It stays theirs until they drop it or a reservation takes it.
+    from its hash on.  It stays theirs until they drop it or are evicted.
     """
 
-    def __init__(self, bands: Iterable[Band], memory: Mapping[str, int] = NO_MEMORY) -> None:
-        """*memory*: what ``export`` once gave; an entry counts when its claimant wants and the integer is free."""
+    def __init__(
+        self, bands: Iterable[Band], taken: Callable[[int], bool], memory: Mapping[str, int] = NO_MEMORY
+    ) -> None:
+        """*taken*: whether somebody wrote an integer down, so that it is not handed out.
+
+        *memory*: what ``export`` once gave; an entry counts when its claimant wants and the integer is free.
+        """
         self._bands = tuple(bands)
+        self._taken = taken
         self._memory = dict(memory)
         self._held: dict[Claimant, int] = {}
         self._holders: dict[int, Claimant] = {}
-        self._reserved: dict[int, int] = {}  # -> how often
         self._waiting: set[Claimant] = set()
         self._full = False  # nothing was freed since a search found nothing: do not search again
+        self.refused: frozenset[Claimant] = frozenset()  # who came away empty from the last ``settle``
 
     def __getitem__(self, claimant: Claimant) -> int | None:
         return self._held.get(claimant)
@@ -83,42 +88,30 @@ class Allocator:
         self._waiting.discard(claimant)
         self._release(claimant)
 
-    def reserve(self, value: int) -> Claimant | None:
-        """Somebody wrote *value* down: it is never handed out.  Returns who held it and now waits for another one."""
-        if not self._covers(value):
-            return None
-        self._reserved[value] = self._reserved.get(value, 0) + 1
+    def evict(self, value: int) -> Claimant | None:
+        """*value* became taken: who held it waits for another one, and is returned."""
         loser = self._holders.get(value)
         if loser:
             self._release(loser)
             self._waiting.add(loser)
         return loser
 
-    def unreserve(self, value: int) -> None:
-        """Once for each ``reserve``."""
-        if not self._covers(value):
-            return
-        self._reserved[value] -= 1
-        if not self._reserved[value]:
-            del self._reserved[value]
-            self._full = False
+    def freed(self) -> None:
+        """Something is taken no more."""
+        self._full = False
 
     def settle(self) -> set[Claimant]:
-        """Serves those who wait; returns whom it served.  The others are in ``waiting``: the bands are full."""
+        """Serves those who wait; returns whom it served.  The others are in ``refused``: the bands are full."""
         served = set()
-        # Those remembered come first, or a newcomer could take what another one had before the restart.
-        for claimant in sorted(self._waiting, key=lambda one: ("/".join(one) not in self._memory, _order(one))):
+        for claimant in [] if self._full else sorted(self._waiting, key=self._turn):
             value = self._choose(claimant)
             if value is not None:
                 self._held[claimant] = value
                 self._holders[value] = claimant
                 served.add(claimant)
         self._waiting -= served
+        self.refused = frozenset(self._waiting)
         return served
-
-    @property
-    def waiting(self) -> frozenset[Claimant]:
-        return frozenset(self._waiting)
 
     def export(self) -> dict[str, int]:
         return {"/".join(claimant): value for claimant, value in sorted(self._held.items())}
@@ -130,6 +123,10 @@ class Allocator:
 
     def _covers(self, value: int) -> bool:
         return any(value in band for band in self._bands)
+
+    def _turn(self, claimant: Claimant) -> tuple[bool, int, Claimant]:
+        """Those remembered come first, or a newcomer could take what another one had before the restart."""
+        return "/".join(claimant) not in self._memory, stable_hash(*claimant), claimant
 
     def _choose(self, claimant: Claimant) -> int | None:
         remembered = self._memory.pop("/".join(claimant), None)
@@ -150,11 +147,7 @@ class Allocator:
             yield from range(first, first + at)
 
     def _free(self, value: int) -> bool:
-        return value not in self._holders and value not in self._reserved
-
-
-def _order(claimant: Claimant) -> tuple[int, Claimant]:
-    return stable_hash(*claimant), claimant
+        return value not in self._holders and not self._taken(value)
 
 
 Value = TypeVar("Value", int, bytes)
@@ -166,6 +159,9 @@ class Written(Generic[Value]):
     def __init__(self) -> None:
         self._owners: dict[Value, tuple[Key, ...]] = {}
         self._shared: set[Value] = set()
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._owners
 
     def add(self, value: Value, owner: Key) -> None:
         self._set(value, (*self._owners.get(value, ()), owner))

@@ -9,7 +9,7 @@ from clusterdns.cluster.model import Key, Service
 from clusterdns.cluster.state import State
 from clusterdns.controllers.allocate import Allocator, Written, service_bands
 from clusterdns.controllers.complaints import ServiceChange, complain, first_and_later
-from clusterdns.controllers.memory import export_addresses, packed, remembered_addresses
+from clusterdns.controllers.memory import export_addresses, packed, remembered_addresses, taken_addresses
 from clusterdns.errors import Problem
 
 
@@ -49,10 +49,11 @@ class ClusterIPs:
         self._ranges = tuple(ranges)
         self._cluster = tuple(network.version for network in ranges)
         remembered = remembered_addresses(memory)
-        self._allocators: dict[int, Allocator] = {
-            n.version: Allocator(service_bands(n), remembered[n.version]) for n in ranges
-        }
         self._written: Written[bytes] = Written()
+        self._allocators: dict[int, Allocator] = {}
+        for network in ranges:
+            taken = taken_addresses(self._written, network.version)
+            self._allocators[network.version] = Allocator(service_bands(network), taken, remembered[network.version])
         self._mismatched: set[Key] = set()  # Services that service_cidr does not suit
 
     def take(self, changes: Sequence[ServiceChange]) -> None:
@@ -85,12 +86,11 @@ class ClusterIPs:
 
     def problems(self, state: State) -> Iterator[Problem]:
         for address, owners in self._written.shared():
-            first, *later = first_and_later(state, owners)
-            for service in later:
+            for first, service in first_and_later(state, owners):
                 text = f"ClusterIP {address_text(address)} is already that of {first.key} ({first.place.path})"
                 yield complain(service, "error", "CD401", text, "give it another one, or none")
         for allocator in self._allocators.values():
-            for key in sorted(allocator.waiting):
+            for key in sorted(allocator.refused):
                 if unserved := state.get("Service", Key(*key)):
                     text = "service_cidr has no free address left for it"
                     yield complain(unserved, "error", "CD402", text, "set a larger service_cidr")
@@ -131,14 +131,14 @@ class ClusterIPs:
         for address in _written(service):
             self._written.add(address, service.key)
             if allocator := self._allocators.get(family(address)):
-                allocator.reserve(int.from_bytes(address))
+                allocator.evict(int.from_bytes(address))
 
     def _forget(self, service: Service) -> None:
         self._mismatched.discard(service.key)
         for address in _written(service):
             self._written.remove(address, service.key)
             if allocator := self._allocators.get(family(address)):
-                allocator.unreserve(int.from_bytes(address))
+                allocator.freed()
 
 
 def _written(service: Service) -> tuple[bytes, ...]:

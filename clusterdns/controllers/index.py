@@ -45,8 +45,11 @@ class LabelIndex(Generic[Thing]):
 
     def near(self, namespace: str, labels: Mapping[str, str]) -> Iterator[Thing]:
         """Those under any pair of *labels*, and under ANY."""
-        for pair in (*labels.items(), ANY):
-            yield from self.under(namespace, pair)
+        if not self._things:
+            return
+        for label, value in labels.items():
+            yield from self._things.get((namespace, label, value), ())
+        yield from self.under(namespace, ANY)
 
 
 def anchors(selector: Selector) -> Sequence[Pair]:

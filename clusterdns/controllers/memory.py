@@ -1,6 +1,6 @@
 """What was allocated, as plain data: whoever keeps it over a restart sees nobody move."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 
 from msgspec import Struct
 
@@ -21,6 +21,11 @@ class Memory(Struct, frozen=True):
 
 def packed(value: int, version: int) -> bytes:
     return value.to_bytes(4 if version == 4 else 16)
+
+
+def taken_addresses(addresses: Container[bytes], version: int) -> Callable[[int], bool]:
+    """What an Allocator asks, over packed *addresses*."""
+    return lambda value: packed(value, version) in addresses
 
 
 def export_addresses(allocators: Mapping[int, Allocator]) -> dict[str, str]:

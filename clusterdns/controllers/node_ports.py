@@ -23,8 +23,8 @@ class NodePorts:
 
     def __init__(self, memory: Mapping[str, int]) -> None:
         """*memory*: from ``export``."""
-        self._allocator = Allocator(BANDS, memory)
         self._written: Written[int] = Written()
+        self._allocator = Allocator(BANDS, self._written.__contains__, memory)
         self._outside: set[tuple[int, Key]] = set()
 
     def take(self, changes: Sequence[ServiceChange]) -> None:
@@ -32,7 +32,7 @@ class NodePorts:
         for old, _ in changes:
             for port, owner in _written(old):
                 self._written.remove(port, owner)
-                self._allocator.unreserve(port)
+                self._allocator.freed()
                 self._outside.discard((port, owner))
         for old, new in changes:
             wanted = _wanted(new)
@@ -65,11 +65,10 @@ class NodePorts:
 
     def problems(self, state: State) -> Iterator[Problem]:
         for port, owners in self._written.shared():
-            first, *later = first_and_later(state, owners)
-            for service in later:
+            for first, service in first_and_later(state, owners):
                 text = f"node port {port} is already that of {first.key} ({first.place.path})"
                 yield complain(service, "error", "CD405", text, "give it another one, or none")
-        for namespace, name, port_text in sorted(self._allocator.waiting):
+        for namespace, name, port_text in sorted(self._allocator.refused):
             if found := state.get("Service", Key(namespace, name)):
                 text = f"no node port is left for its port {port_text}"
                 yield complain(
@@ -83,7 +82,7 @@ class NodePorts:
     def _note(self, service: Service | None) -> None:
         for port, owner in _written(service):
             self._written.add(port, owner)
-            self._allocator.reserve(port)
+            self._allocator.evict(port)
             if not any(port in band for band in BANDS):
                 self._outside.add((port, owner))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from clusterdns.cluster.addresses import Network
+from clusterdns.cluster.addresses import Network, family
 from clusterdns.cluster.events import Kind
 from clusterdns.cluster.labels import matches
 from clusterdns.cluster.model import Endpoints, EndpointSlice, Key, Object, Pod, Service, Workload, identity
@@ -11,7 +11,7 @@ from clusterdns.controllers.allocate import Allocator, usable
 from clusterdns.controllers.complaints import complain
 from clusterdns.controllers.endpoints import MANAGED_BY
 from clusterdns.controllers.index import LabelIndex, anchors
-from clusterdns.controllers.memory import export_addresses, packed, remembered_addresses
+from clusterdns.controllers.memory import export_addresses, packed, remembered_addresses, taken_addresses
 from clusterdns.controllers.workloads import (
     MAX_STAND_INS,
     annotated_addresses,
@@ -23,8 +23,6 @@ from clusterdns.controllers.workloads import (
 from clusterdns.errors import Problem
 
 Identity = tuple[Kind, Key]
-
-_NOTHING = (b"\xff", b"")  # bounds that no address is in
 
 
 class StandIns:
@@ -38,11 +36,13 @@ class StandIns:
     def __init__(self, ranges: Sequence[Network], memory: Mapping[str, str]) -> None:
         """*ranges*: at most one of each family.  *memory*: from ``export``."""
         remembered = remembered_addresses(memory)
+        self._used: dict[bytes, int] = {}  # addresses of our ranges -> how often objects have them
         self._allocators: dict[int, Allocator] = {}
         self._bounds: dict[int, tuple[bytes, bytes]] = {}  # octets of an address -> first and last, packed
         for network in ranges:
             if band := usable(network):
-                self._allocators[network.version] = Allocator([band], remembered[network.version])
+                taken = taken_addresses(self._used, network.version)
+                self._allocators[network.version] = Allocator([band], taken, remembered[network.version])
                 first, last = (packed(value, network.version) for value in band)
                 self._bounds[len(first)] = (first, last)
         self._selectors: LabelIndex[Identity] = LabelIndex()
@@ -83,8 +83,8 @@ class StandIns:
         return export_addresses(self._allocators)
 
     def problems(self, state: State) -> Iterator[Problem]:
-        waiting = {self._workloads[Key(*name)] for one in self._allocators.values() for name in one.waiting}
-        for which in sorted(waiting):
+        refused = {self._workloads[Key(*name)] for one in self._allocators.values() for name in one.refused}
+        for which in sorted(refused):
             if item := state.get(*which):
                 text = "pod_cidr has no free address left for its stand-in pods"
                 yield complain(item, "error", "CD408", text, "set a larger pod_cidr")
@@ -117,19 +117,25 @@ class StandIns:
                     self._touched.add((kind, key))
 
     def _note_addresses(self, old: Object | None, new: Object | None) -> None:
-        for version, value in self._in_ranges(old):
-            self._allocators[version].unreserve(value)
-        for version, value in self._in_ranges(new):
-            if loser := self._allocators[version].reserve(value):
+        used = self._used
+        for address in self._in_ranges(old):
+            used[address] -= 1
+            if not used[address]:
+                del used[address]
+                self._allocators[family(address)].freed()
+        for address in self._in_ranges(new):
+            used[address] = used.get(address, 0) + 1
+            if self._names and (loser := self._allocators[family(address)].evict(int.from_bytes(address))):
                 self._touched.add(self._workloads[Key(*loser)])
 
-    def _in_ranges(self, item: Object | None) -> Iterator[tuple[int, int]]:
-        """(family, address) of each that *item* has of our ranges."""
-        for address in _addresses(item):
-            # Comparing octets is all that most of 150,000 endpoints cost.
-            first, last = self._bounds.get(len(address), _NOTHING)
-            if first <= address <= last:
-                yield (4 if len(address) == 4 else 6), int.from_bytes(address)
+    def _in_ranges(self, item: Object | None) -> list[bytes]:
+        """The addresses of *item* that a stand-in could have."""
+        bounds = self._bounds  # comparing octets is all that most of 150,000 endpoints cost
+        return [
+            address
+            for address in _addresses(item)
+            if (bound := bounds.get(len(address))) and bound[0] <= address <= bound[1]
+        ]
 
     def _rename(self, state: State, which: Identity, pods: LabelIndex[Key]) -> list[Key]:
         """Decides which stand-ins it should have and which of them need an address; returns those it has no more."""
@@ -169,12 +175,12 @@ class StandIns:
     def _pod(self, state: State, workload: Workload, number: int, name: Key) -> Pod | None:
         if state.get("Pod", name):
             return None
-        addresses = annotated_addresses(workload, number) or tuple(
-            packed(value, version)
-            for version, allocator in self._allocators.items()
-            if (value := allocator[name]) is not None
-        )
+        addresses = annotated_addresses(workload, number) if workload.addresses else self._allocated(name)
         return stand_in(workload, number, name, addresses) if addresses else None
+
+    def _allocated(self, name: Key) -> tuple[bytes, ...]:
+        found = ((version, allocator[name]) for version, allocator in self._allocators.items())
+        return tuple(packed(value, version) for version, value in found if value is not None)
 
 
 def _workload(state: State, which: Identity) -> Workload | None:
