@@ -8,7 +8,7 @@ Network = IPv4Network | IPv6Network
 def parse_address(text: str) -> bytes:
     """``"10.0.0.1"`` -> ``b"\\n\\0\\0\\1"``.  Raises ValueError; no leading zeros, no zone index (RFC 6943 §3.1.1)."""
     parts = text.split(".")
-    if len(parts) == 4:
+    if len(parts) == 4 and ":" not in text:  # "64:ff9b::10.0.0.1" is IPv6
         try:
             packed = bytes(map(int, parts))
         except ValueError:

@@ -20,7 +20,7 @@ from clusterdns.cluster.model import Object, Place
 from clusterdns.cluster.schema import read_header
 from clusterdns.errors import Problem
 
-_MEANT_AS_JSON = re.compile(rb"\s*[\[{]\s*[\[{\"]")
+_MEANT_AS_JSON = re.compile(rb"\s*(?:\{\s*\"|\[\s*[\[{\"])")
 
 
 class Decoded(Struct, frozen=True):

@@ -59,13 +59,30 @@ def _end_of_json(text: bytes, at: int) -> tuple[int, tuple[str, int] | None]:
     except RecursionError:
         return 0, ("nested too deep", 0)
     except msgspec.DecodeError as error:
-        found = _AT_BYTE.search(str(error))
-        position = int(found[1]) if found else len(rest.tobytes().rstrip()) - 1
         if "trailing characters" in str(error):
-            return at + position, None
+            return at + _position_in(error) - _TRAILING_SHIFT, None
         problem = _AT_BYTE.sub("", str(error)).removeprefix("JSON is malformed: ").strip()
-        return 0, ("it ends in the middle" if "truncated" in problem else problem, position)
+        if "truncated" in problem:
+            return 0, ("it ends in the middle", len(text.rstrip()) - at - 1)
+        return 0, (problem, _position_in(error))
     return len(text), None
+
+
+def _position_in(error: msgspec.DecodeError) -> int:
+    found = _AT_BYTE.search(str(error))
+    return int(found[1]) if found else 0
+
+
+def _trailing_shift() -> int:
+    """msgspec 0.22 counts trailing characters from one, all else from zero.  Asked, not assumed."""
+    try:
+        _RAW.decode(b"{}{}")
+    except msgspec.DecodeError as error:
+        return _position_in(error) - 2
+    return 0
+
+
+_TRAILING_SHIFT = _trailing_shift()
 
 
 def _syntax_error(part: Document, problem: str, position: int) -> DocumentError:
