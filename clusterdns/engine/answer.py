@@ -206,13 +206,15 @@ class Responder:
         reply = Reply(NOERROR, self._flags)
         owner, seen, end = OWNER, {query.qname}, QUESTION_AT + len(query.question)
         while node.absent == DEFER:
+            if len(reply.answers) == MAX_LINKS:
+                return reply
             link = records_of(node.entries[CNAME.rtype], limit, owner)[0]
             target = Name(link[len(owner) + 10 :])
             reply.answers.append(link)
             # RDATA is not compressed, so the target stands where the link ends.
             owner = pointer(end + len(link) - len(target))
             end += len(link)
-            if target in seen or len(reply.answers) >= MAX_LINKS:
+            if target in seen:
                 return reply
             seen.add(target)
             index, found = self._table.find(target)
