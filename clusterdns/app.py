@@ -11,12 +11,11 @@ from msgspec import Struct
 
 from clusterdns import __version__
 from clusterdns.admin.http import HttpServer
-from clusterdns.cluster.addresses import parse_address
 from clusterdns.cluster.model import Published
 from clusterdns.config import Settings
-from clusterdns.controllers.manager import ControllerOptions
 from clusterdns.engine.answer import TCP, Responder
 from clusterdns.errors import BackendError, OperatorError, Problem
+from clusterdns.options import controller_options, zone_options
 from clusterdns.publish import Publisher, World, build
 from clusterdns.sources.manifests import Manifests, load
 from clusterdns.transports.sockets import Address, address_text, bind_pairs, local_addresses
@@ -24,7 +23,6 @@ from clusterdns.transports.stream import StreamListener
 from clusterdns.transports.udp import UdpListener
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.records import service_name
-from clusterdns.zone.tree import ZoneOptions
 from clusterdns.zone.zonefile import zone_text
 
 logger = logging.getLogger("clusterdns")
@@ -79,18 +77,6 @@ def export(paths: Sequence[str], settings: Settings, zone: str | None, serial: i
             return text, Report(loaded.report.problems, "")
     served = ", ".join(to_text(candidate.apex) for candidate in world.table.zones)
     raise OperatorError(f"--zone {zone}: not one of the zones served: {served}")
-
-
-def zone_options(settings: Settings, hosts: Sequence[str]) -> ZoneOptions:
-    """*hosts*: the addresses that the zones' name server has unless ``ns_addresses`` names others."""
-    addresses = settings.ns_addresses or tuple(map(parse_address, hosts))
-    return ZoneOptions((parse_name(settings.domain),), ttl=settings.ttl, ns_addresses=addresses)
-
-
-def controller_options(settings: Settings) -> ControllerOptions:
-    return ControllerOptions(
-        service_cidr=settings.service_cidr, pod_cidr=settings.pod_cidr, stand_ins=settings.stand_ins, enabled=True
-    )
 
 
 class Server:

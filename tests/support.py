@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from clusterdns.app import controller_options, zone_options
 from clusterdns.config import load_settings
 from clusterdns.engine.answer import Responder
+from clusterdns.options import controller_options, zone_options
 from clusterdns.publish import build
 from clusterdns.sources.manifests import load
 

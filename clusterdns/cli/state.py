@@ -1,0 +1,91 @@
+"""Where a command's objects come from: manifests (``--from PATH``), or the running server (``--server URL``).
+
+A command declares ``sources: Sources = None, server: Server = None, config: Config = None`` and then calls
+``world(sources, config)`` where *sources* are given, else ``ask(server, "/api/v1/...")``.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clusterdns.errors import BackendError, OperatorError
+
+if TYPE_CHECKING:
+    from clusterdns.publish import World
+
+SERVER = "http://127.0.0.1:9153"  # where `clusterdns serve` has its HTTP address by default
+SECONDS = 5.0  # for a server's answer
+
+Sources = Annotated[
+    list[str] | None, typer.Option("--from", metavar="PATH", help="Manifest file or folder; repeatable.")
+]
+Server = Annotated[str | None, typer.Option("--server", metavar="URL", help=f"A running server; without it {SERVER}.")]
+Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="Settings in YAML, for --from.")]
+
+
+def world(sources: Sequence[str], config: str | None) -> "World":
+    """What the manifests of *sources* make, with every rejected document told on standard error.
+
+    Raises OperatorError where a path cannot be read or a setting is wrong.
+    """
+    from clusterdns.config import load_settings
+    from clusterdns.options import controller_options, zone_options
+    from clusterdns.publish import build
+    from clusterdns.sources.manifests import load
+
+    settings = load_settings({}, os.environ, config)
+    loaded = load(sources)
+    for problem in loaded.report.problems:
+        print(problem, file=sys.stderr)
+    return build(loaded.objects, zone_options(settings, ("127.0.0.1",)), controller_options(settings))
+
+
+def ask(server: str | None, path: str, **parameters: str) -> Any:
+    """The JSON that *server* has at *path*, such as ``"/api/v1/services"``.
+
+    Raises OperatorError for an URL that means nothing, BackendError when the server does not answer or refuses.
+    """
+    import http.client
+    import json
+    from urllib.parse import urlencode
+
+    url = server or SERVER
+    host, port, prefix = _parts(url)
+    connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
+    try:
+        connection.request("GET", prefix + path + ("?" + urlencode(parameters) if parameters else ""))
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise BackendError(f"{url}: {path}: {response.status} {response.reason}")
+        return json.loads(body)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise BackendError(f"{url}: {_reason(error)}") from None
+    finally:
+        connection.close()
+
+
+def _parts(url: str) -> tuple[str, int | None, str]:
+    """Host, port and path.  Raises OperatorError."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "http" and parts.hostname and url.isprintable() and " " not in url:
+            return parts.hostname, parts.port, parts.path.rstrip("/")
+    except ValueError:
+        pass  # a port that is none, or half an IPv6 address
+    raise OperatorError(f"--server {url}: not the URL of a server; write one like {SERVER}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there; start `clusterdns serve PATH`, or read manifests with --from PATH"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {SECONDS:g} s"
+    if isinstance(error, ValueError):
+        return "what it answers is no JSON; name the HTTP address of clusterdns"
+    return str(getattr(error, "strerror", None) or error).lower()
