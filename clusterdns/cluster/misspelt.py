@@ -1,7 +1,8 @@
 """Fields that look like one we use but are not: a Service with ``selectors`` has no endpoints, and says nothing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from clusterdns.cluster.documents import Path
@@ -57,7 +58,8 @@ def check_spelling(faults: Faults, kind: str, tree: Any) -> None:
                 faults.warning("CD232", (*path, key), "an unknown field, which has no effect", f"write {near}")
 
 
-def _nearest(key: str, fields: Iterable[str]) -> str:
+@lru_cache(1 << 12)  # the same few keys in every object
+def _nearest(key: str, fields: frozenset[str]) -> str:
     lowered = {field.lower(): field for field in fields}
     found = get_close_matches(key.lower().replace("_", ""), lowered, n=1, cutoff=0.85)
     return lowered[found[0]] if found else ""
