@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import logging
+import shutil
 import signal
+import sys
 from collections.abc import Sequence
 from functools import partial
 
@@ -173,7 +175,7 @@ class Server:
         host, port = bound[0]
         name = _example(list(table.tree.published.values()), table.zones[0].apex)
         print(f"try      dig @{host} -p {port} {name}")
-        print(f"         clusterdns query {name} @{address_text((host, port))}")
+        print(f"         {_own_command()} query {name} @{address_text((host, port))}")
         print(
             f"ready: {to_text(table.zones[0].apex)} on {' '.join(map(address_text, bound))} (UDP and TCP)", flush=True
         )
@@ -210,6 +212,11 @@ class Server:
 
 def _stand_ins(world: World) -> int:
     return sum(1 for _ in world.controllers.stand_ins())
+
+
+def _own_command() -> str:
+    """How to start this program again from a shell: it may be installed where no shell looks."""
+    return "clusterdns" if shutil.which("clusterdns") else sys.argv[0]
 
 
 def _some(count: int, noun: str) -> str:

@@ -1,0 +1,126 @@
+"""Rounds: whole, in slices, with one serial."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from clusterdns.cluster.events import Delete, Event, Replace, Upsert
+from clusterdns.cluster.model import Key, Namespace, Service, ServicePort
+from clusterdns.controllers.manager import ControllerOptions
+from clusterdns.publish import SLICE_SECONDS, Publisher, World, build
+from clusterdns.zone.names import parse_name
+from clusterdns.zone.prepared import SERVFAIL
+from clusterdns.zone.tree import ZoneOptions
+
+ZONES = ZoneOptions((parse_name("cluster.local"),))
+CONTROLLERS = ControllerOptions()
+WEB = Service(Key("shop", "web"), cluster_ips=(b"\x0a\x60\0\x05",), ports=(ServicePort("http", "tcp", 80, 80),))
+NAME = parse_name("web.shop.svc.cluster.local")
+
+
+class Clock:
+    """Seconds that pass only when somebody looks."""
+
+    def __init__(self, step: float = 0.0) -> None:
+        self.now, self.step = 1_000.0, step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+class Script:
+    """A source that says what it was given."""
+
+    name = "script"
+
+    def __init__(self, *rounds: Sequence[Event]) -> None:
+        self._rounds = rounds
+
+    async def rounds(self) -> AsyncIterator[Sequence[Event]]:
+        for events in self._rounds:
+            yield events
+
+
+def a_world() -> World:
+    return World(ZONES, CONTROLLERS)
+
+
+def run(world: World, *rounds: Sequence[Event], wall: float = 1_700_000_000.0) -> Publisher:
+    async def script() -> Publisher:
+        publisher = Publisher(world, wall=lambda: wall)
+        await publisher.run(Script(*rounds))
+        return publisher
+
+    return asyncio.run(script())
+
+
+def test_before_the_first_round_everything_but_the_apex_is_servfail() -> None:
+    world = a_world()
+    assert world.table.find(NAME) == (0, None)
+    assert {zone.miss for zone in world.table.zones} == {SERVFAIL}
+
+
+def test_a_round_is_published_with_the_time_as_serial() -> None:
+    world = a_world()
+    publisher = run(world, [Upsert(WEB)])
+    assert publisher.rounds == 1
+    assert publisher.first_round.is_set()
+    assert world.serial == 1_700_000_000
+    assert world.table.find(NAME)[1] is not None
+
+
+def test_a_serial_rises_by_one_where_the_clock_stands_still_or_falls_back() -> None:
+    world = a_world()
+    run(world, [Upsert(WEB)], [Delete("Service", WEB.key)])
+    assert world.serial == 1_700_000_001
+    run(world, [Upsert(WEB)], wall=1_600_000_000.0)
+    assert world.serial == 1_700_000_002
+
+
+def test_a_round_without_other_records_keeps_the_serial() -> None:
+    world = a_world()
+    run(
+        world,
+        [Upsert(WEB)],
+        [Upsert(Service(WEB.key, labels={"new": "label"}, cluster_ips=WEB.cluster_ips, ports=WEB.ports))],
+    )
+    assert world.serial == 1_700_000_000
+
+
+def test_events_of_a_round_are_one_change_whatever_their_order() -> None:
+    world = a_world()
+    run(world, [Upsert(WEB), Replace("Namespace", (Namespace(Key("", "empty")),)), Delete("Service", WEB.key)])
+    assert world.table.find(NAME)[1] is None
+    assert world.table.find(parse_name("empty.svc.cluster.local"))[1] is not None
+
+
+def test_build_equals_rounds() -> None:
+    world = a_world()
+    run(world, [Upsert(WEB)], [Upsert(Namespace(Key("", "empty")))])
+    assert build([WEB, Namespace(Key("", "empty"))], ZONES, CONTROLLERS).table.nodes == world.table.nodes
+
+
+@pytest.mark.parametrize(("step", "turns"), [(0.0, 0), (SLICE_SECONDS, 200)])
+def test_a_long_round_gives_others_their_turn(step: float, turns: int) -> None:
+    """Counted, not timed: with a clock on which every look costs a slice, every step ends one."""
+
+    async def script() -> int:
+        taken = 0
+
+        async def other() -> None:
+            nonlocal taken
+            while True:
+                await asyncio.sleep(0)
+                taken += 1
+
+        running = asyncio.create_task(other())
+        services = [Service(Key("shop", f"s{n}"), cluster_ips=(bytes((10, 96, 1, n)),)) for n in range(200)]
+        await Publisher(a_world(), monotonic=Clock(step)).round("script", [Upsert(one) for one in services])
+        running.cancel()
+        return taken
+
+    taken = asyncio.run(script())
+    assert taken >= turns
+    assert bool(taken) is bool(turns)
