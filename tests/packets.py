@@ -1,7 +1,8 @@
 """Messages as octets: queries made by hand, so that each field can lie, and responses read without leniency."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from random import Random
 
 import dns.flags
 import dns.message
@@ -75,10 +76,80 @@ def summary(response: bytes | None) -> str:
     return " | ".join([" ".join([dns.rcode.to_text(message.rcode()), *flags]), *records(message.answer), *authority])
 
 
-def sections_empty(message: dns.message.Message) -> bool:
-    return not any(message.sections)
-
-
 def name_octets(name: str) -> Name:
     """In lower case, as the table has it."""
     return parse_name(name)
+
+
+def good_queries() -> list[bytes]:
+    """Of every kind that is answered: what a mutation starts from."""
+    web, db = "web.shop.svc.cluster.local", "db.shop.svc.cluster.local"
+    return [
+        query(web),
+        query(web, "AAAA", edns=opt(do=True)),
+        query(web, "ANY", edns=opt(512, options=option(10, b"8 octets") + option(3, b""))),
+        query(web, "A", flags=RD | AD | CD, edns=opt(4096)),
+        query("_http._tcp." + web, "SRV", edns=opt()),
+        query(db, "SRV", edns=opt()),
+        query("10-1-0-1." + web, edns=opt()),
+        query("idle.shop.svc.cluster.local", edns=opt()),
+        query("front.shop.svc.cluster.local", edns=opt()),
+        query("gone.shop.svc.cluster.local", "TXT"),
+        query("nothing.cluster.local", edns=opt()),
+        query("example.org", edns=opt()),
+        query("cluster.local", "SOA", edns=opt(options=option(12, bytes(64)))),
+        query("10.0.96.10.in-addr.arpa", "PTR", edns=opt()),
+        query("0.96.10.in-addr.arpa", "PTR"),
+        query("version.bind", "TXT", rclass=3),
+        query(".", "NS", edns=opt()),
+    ]
+
+
+def mutants(rng: Random, count: int) -> Iterator[bytes]:
+    """Good queries with a few faults each, the same ones for the same *rng*."""
+    queries = good_queries()
+    for _ in range(count):
+        packet = bytearray(rng.choice(queries))
+        for _ in range(rng.choice((1, 1, 2, 5))):
+            rng.choice(_FAULTS)(rng, packet)
+        yield bytes(packet)
+
+
+def _flip(rng: Random, packet: bytearray) -> None:
+    if packet:
+        packet[rng.randrange(len(packet))] ^= 1 << rng.randrange(8)
+
+
+def _overwrite(rng: Random, packet: bytearray) -> None:
+    """With octets that mean something: label types, pointers, the highest counts."""
+    content = rng.choice(
+        (b"\xff\xff", b"\x40", b"\x80", b"\xc0\x0c", b"\xc0\0", b"\0", b"\0\x29", b"\x3f", rng.randbytes(4))
+    )
+    at = rng.randrange(len(packet) + 1)
+    packet[at : at + len(content)] = content
+
+
+def _insert(rng: Random, packet: bytearray) -> None:
+    at = rng.randrange(len(packet) + 1)
+    packet[at:at] = rng.randbytes(rng.randrange(1, 20))
+
+
+def _remove(rng: Random, packet: bytearray) -> None:
+    at = rng.randrange(len(packet) + 1)
+    del packet[at : at + rng.randrange(1, 8)]
+
+
+def _cut(rng: Random, packet: bytearray) -> None:
+    del packet[rng.randrange(len(packet) + 1) :]
+
+
+def _append(rng: Random, packet: bytearray) -> None:
+    packet += rng.choice((opt(), opt(version=1), b"\0", rng.randbytes(9), b"\1x" + opt()))
+
+
+def _count(rng: Random, packet: bytearray) -> None:
+    at = rng.choice((4, 6, 8, 10))
+    packet[at : at + 2] = rng.choice((0, 1, 2, 3, 65535)).to_bytes(2)
+
+
+_FAULTS = (_flip, _flip, _overwrite, _insert, _remove, _cut, _append, _count)

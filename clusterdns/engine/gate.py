@@ -116,8 +116,10 @@ def _records(packet: bytes, at: int, authority: int, additional: int) -> Edns | 
 def _owner_end(packet: bytes, at: int) -> int:
     """As ``_name_end``, but a name may end in a pointer to something before it."""
     start = at
-    while at < len(packet) and 0 < packet[at] <= 63 and at - start <= MAX_OCTETS:
+    while at < len(packet) and 0 < packet[at] <= 63 and at - start < MAX_OCTETS:
         at += 1 + packet[at]
+    if at - start >= MAX_OCTETS:
+        raise PeerError("a name over 255 octets")
     if at + 1 < len(packet) and packet[at] >= 0xC0:
         if int.from_bytes(packet[at : at + 2]) & 0x3FFF >= start:
             raise PeerError("a pointer that does not point back")

@@ -1,0 +1,47 @@
+"""EDNS(0): what a client's OPT says, and ours (RFC 6891)."""
+
+import dns.edns
+import dns.message
+import pytest
+from packets import header, option
+
+from clusterdns.engine.edns import Edns, opt_record, parse_opt
+from clusterdns.errors import PeerError
+
+
+@pytest.mark.parametrize(
+    ("octets", "ttl", "rdata", "expected"),
+    [
+        (1232, 0, b"", Edns(0, 1232, dnssec_ok=False)),
+        (4096, 0x8000, b"", Edns(0, 4096, dnssec_ok=True)),
+        (0, 0, b"", Edns(0, 512, dnssec_ok=False)),
+        (511, 0x00FF7FFF, b"", Edns(255, 512, dnssec_ok=False)),
+        (1232, 0xFF010000, b"", Edns(1, 1232, dnssec_ok=False)),
+        (1232, 0, option(10, b"8 octets"), Edns(0, 1232, dnssec_ok=False)),
+        (1232, 0, option(100, b"") + option(65535, b"x" * 300), Edns(0, 1232, dnssec_ok=False)),
+    ],
+)
+def test_what_an_opt_says(octets: int, ttl: int, rdata: bytes, expected: Edns) -> None:
+    assert parse_opt(octets, ttl, rdata) == expected
+
+
+@pytest.mark.parametrize(
+    "rdata", [b"\0", b"\0\x0a\0", b"\0\x0a\0\1", option(10, b"xx")[:-1], option(10, b"") + b"\0\0\0", b"\0\0\xff\xff"]
+)
+def test_options_that_overrun_the_record(rdata: bytes) -> None:
+    with pytest.raises(PeerError):
+        parse_opt(1232, 0, rdata)
+
+
+def test_our_opt_as_dnspython_reads_it() -> None:
+    record = opt_record(16, dnssec_ok=True, error=(14, "not yet"))
+    message = dns.message.from_wire(header(0x8000, (0, 0, 0, 1)) + record)
+    assert (message.edns, message.payload, message.ednsflags & 0xFFFF) == (0, 1232, 0x8000)
+    assert message.rcode() == 16
+    (error,) = message.options
+    assert isinstance(error, dns.edns.EDEOption)
+    assert (error.code, error.text) == (14, "not yet")
+
+
+def test_our_opt_without_anything() -> None:
+    assert opt_record(0, dnssec_ok=False) == b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
