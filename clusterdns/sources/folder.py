@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -16,7 +15,8 @@ Inode = tuple[int, int]  # (st_dev, st_ino)
 Token = tuple[str | int, ...]  # the generation of a group; never looked into, only compared
 
 
-class Signature(NamedTuple):
+# gc=False: a scan makes one of each per file, and that must not set the collector going in a large process.
+class Signature(Struct, frozen=True, gc=False):
     """While it is the same, so is the content: writing moves mtime, and whoever sets that back moves ctime."""
 
     device: int
@@ -26,7 +26,7 @@ class Signature(NamedTuple):
     ctime_ns: int
 
 
-class Found(Struct, frozen=True):
+class Found(Struct, frozen=True, gc=False):
     signature: Signature | None  # None: known, but to be read again
     group: str = ""  # the folder whose files change together, all by one renamed link; "": each by itself
 
@@ -125,7 +125,7 @@ def _add_root_file(listing: Listing, root: str) -> None:
     if group:
         listing.groups.setdefault(group, token(group))
         _watch(listing, os.path.abspath(folder), DATA)
-    _add_file(listing, root, group)
+    _add_file(listing, root, group, os.path.islink(root))
 
 
 def _watch(listing: Listing, folder: str, name: str) -> None:
@@ -166,7 +166,8 @@ def _add_entry(listing: Listing, folder: str, entry: os.DirEntry[str], group: st
     """The path of *entry* if it is a folder to look into; a file is put into *listing*."""
     path = os.path.join(folder, entry.name)
     link = entry.is_symlink()
-    inner = _inside_generation(path) if link else entry.is_dir()
+    # Folders behind links are not followed (they may lead anywhere), but for those of a volume's own layout.
+    inner = _is_generation(_target(path)) and os.path.isdir(path) if link else entry.is_dir()
     if entry.name.startswith(".") or not (inner or _wanted(entry.name)):
         return ()
     if not entry.name.isprintable():
@@ -175,7 +176,7 @@ def _add_entry(listing: Listing, folder: str, entry: os.DirEntry[str], group: st
     elif inner:
         return (path,)
     elif not (link and os.path.isdir(path)):
-        _add_file(listing, path, group)
+        _add_file(listing, path, group, link)
     return ()
 
 
@@ -183,25 +184,19 @@ def _wanted(name: str) -> bool:
     return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
-def _inside_generation(path: str) -> bool:
-    """Folders behind links are not followed (they may lead anywhere), but for those of a volume's own layout."""
-    try:
-        return os.readlink(path).startswith(DATA + "/") and os.path.isdir(path)
-    except OSError:
-        return False
-
-
-def _add_file(listing: Listing, path: str, group: str) -> None:
+def _add_file(listing: Listing, path: str, group: str, link: bool) -> None:
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        _add_broken_link(listing, path)
+        if link:  # else: it went while we looked
+            _add_broken_link(listing, path)
     except OSError as error:
         _add_unread(listing, path, error)
     else:
         if stat.S_ISREG(status.st_mode):
             listing.files[path] = Found(signature(status), group)
-            _watch_target(listing, path)
+            if link:
+                _watch_target(listing, path)
         else:
             text = f"{_nature(status.st_mode)} is not read"
             listing.problems.append(
@@ -210,23 +205,28 @@ def _add_file(listing: Listing, path: str, group: str) -> None:
 
 
 def _add_broken_link(listing: Listing, path: str) -> None:
-    try:
-        target = os.readlink(path)
-    except OSError:
-        return  # It went while we looked.
-    if not target.startswith(DATA + "/"):  # kubelet takes such links away only after it has swapped ..data
+    target = _target(path)
+    if not _is_generation(target):  # kubelet takes such links away only after it has swapped ..data
         text = f"its link leads to {target}, which is not there"
         listing.problems.append(Problem(path, 0, "error", "CD303", "", text, "mend or remove the link"))
 
 
 def _watch_target(listing: Listing, path: str) -> None:
     """Behind a link, what is written shows in the folder of the target only."""
-    try:
-        target = os.readlink(path)
-    except OSError:
-        return  # Not a link, mostly.
-    if not target.startswith(DATA + "/"):
+    if not _is_generation(_target(path)):
         _watch(listing, *os.path.split(os.path.realpath(path)))
+
+
+def _target(link: str) -> str:
+    """Where it leads, "" if it is gone."""
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
+
+
+def _is_generation(target: str) -> bool:
+    return target.startswith(DATA + "/")
 
 
 def _nature(mode: int) -> str:

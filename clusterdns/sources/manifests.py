@@ -115,7 +115,7 @@ class Manifests:
                     self._judge(watcher)
                     yield look.events
                 # What changed between scan and watch gave no hint.
-                await self._pause(min(look.due, HINT_PAUSE) if armed else look.due)
+                await self._pause(min(look.due, HINT_PAUSE) if armed else look.due, look.cost)
         finally:
             await watcher.close()
 
@@ -133,14 +133,18 @@ class Manifests:
         _log_news(self._report.problems, report.problems)
         self._report = report
 
-    async def _pause(self, due: float) -> None:
-        """Until it is time to scan again; *due*: seconds until something not settled may be."""
-        took = self._report.seconds
+    async def _pause(self, due: float, cost: float) -> None:
+        """Until it is time to scan again.
+
+        *due*: seconds until something not settled may be.  *cost*: seconds that a scan without changes takes; however
+        many hints come, no more than half of the time is spent on that.
+        """
+        loop = asyncio.get_running_loop()
+        rested = loop.time() + cost
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(max(due, took), max(self._interval, took / SHARE))):
+            async with asyncio.timeout(min(max(due, cost), max(self._interval, cost / SHARE))):
                 await self._wake.wait()
-                # Hints come in crowds; however many there are, half of the time is not spent on scanning.
-                await asyncio.sleep(max(HINT_PAUSE, took))
+                await asyncio.sleep(max(HINT_PAUSE, rested - loop.time()))
         self._wake.clear()
 
 
@@ -148,7 +152,8 @@ class _Look(Struct, frozen=True):
     events: list[Event] | None  # None: not settled, nothing was taken
     report: Report
     watched: Watched
-    due: float  # seconds, as ``Scan.due``
+    due: float  # as in Scan
+    cost: float  # as in Scan
 
 
 class _Reader:
@@ -177,7 +182,7 @@ class _Reader:
             if self._first:
                 self._first, events = False, [*self.holding.replaces()]
         self._report = replace(self._report, seconds=self._clock.monotonic() - started)
-        return _Look(events, self._report, identify(scan.listing.watched), scan.due)
+        return _Look(events, self._report, identify(scan.listing.watched), scan.due, scan.cost)
 
 
 def _log_news(before: Iterable[Problem], after: Iterable[Problem]) -> None:

@@ -38,6 +38,7 @@ class Scan(Struct, frozen=True):
     listing: Listing
     problems: tuple[Problem, ...]  # of files and folders themselves, not of what is in them
     due: float  # seconds until what has not settled may have; inf: everything has
+    cost: float  # seconds that looking took, without the reading of what has changed
 
 
 class Scanner:
@@ -60,17 +61,19 @@ class Scanner:
 
     def scan(self, hold: float) -> Scan:
         """One look at everything; what has settled waits up to *hold* seconds for what has not: one edit, one round."""
+        started = self._clock.monotonic()
         listing = list_files(self._roots)
+        cost = self._clock.monotonic() - started
         pending = self._stage(listing)
         now = self._clock.monotonic()
         if pending:
             self._holding_since = now if self._holding_since is None else self._holding_since
             if now - self._holding_since < hold:
-                return Scan(None, listing, (), min(pending.values()))
+                return Scan(None, listing, (), min(pending.values()), cost)
         self._holding_since = None
         versions = self._hand_over(listing, pending)
         problems = (*listing.problems, *self._restlessness(pending))
-        return Scan(versions, listing, problems, min(pending.values(), default=inf))
+        return Scan(versions, listing, problems, min(pending.values(), default=inf), cost)
 
     def _stage(self, listing: Listing) -> dict[str, float]:
         """Read what has changed and settled; of what has not settled path (or group) and seconds until it may."""
