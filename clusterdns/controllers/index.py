@@ -8,7 +8,7 @@ from clusterdns.cluster.labels import Requirement, Selector
 Thing = TypeVar("Thing", bound=tuple[object, ...])
 Pair = tuple[str, str]  # label, value
 
-ANY: Pair = ("", "")  # where selectors go that no pair narrows
+ANY: Pair = ("", "")  # where selectors are that no pair narrows, and what every pod is under for their sake
 
 
 class LabelIndex(Generic[Thing]):

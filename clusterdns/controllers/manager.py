@@ -9,7 +9,7 @@ from clusterdns.cluster.model import Endpoints, EndpointSlice, Key, Object, Pod,
 from clusterdns.cluster.state import Changed, State
 from clusterdns.controllers.cluster_ips import ClusterIPs
 from clusterdns.controllers.endpoints import MANAGED_BY, slices_for
-from clusterdns.controllers.index import LabelIndex, Pair
+from clusterdns.controllers.index import ANY, LabelIndex, Pair
 from clusterdns.controllers.memory import Memory
 from clusterdns.controllers.mirroring import mirror
 from clusterdns.controllers.node_ports import NodePorts
@@ -41,7 +41,7 @@ class Controllers:
         self._cluster_ips = ClusterIPs(options.service_cidr, memory.cluster_ips)
         self._node_ports = NodePorts(memory.node_ports)
         self._stand_ins = StandIns(options.pod_cidr, memory.stand_ins) if options.stand_ins else None
-        self._pods: LabelIndex[Key] = LabelIndex()  # the real ones under each of their labels
+        self._pods: LabelIndex[Key] = LabelIndex()  # the real ones under each of their labels, and ANY
         self._stood_in: LabelIndex[Key] = LabelIndex()  # stand-ins likewise
         self._selectors: LabelIndex[Key] = LabelIndex()  # Services under one pair of their selector
         self._anchors: dict[Key, Pair] = {}  # which pair that is
@@ -164,12 +164,12 @@ class Controllers:
     def _note_pod(self, state: State, index: LabelIndex[Key], old: Object | None, new: Object | None) -> None:
         relabelled = old is None or new is None or old.labels != new.labels
         if old and relabelled:
-            index.remove(old.key.namespace, old.labels.items(), old.key)
+            index.remove(old.key.namespace, (*old.labels.items(), ANY), old.key)
             self._mark_selecting(state, old)
         if new:
             self._mark_selecting(state, new)
             if relabelled:
-                index.add(new.key.namespace, new.labels.items(), new.key)
+                index.add(new.key.namespace, (*new.labels.items(), ANY), new.key)
 
     def _mark_selecting(self, state: State, pod: Object) -> None:
         for key in self._selectors.near(pod.key.namespace, pod.labels):
