@@ -12,6 +12,8 @@ import typer
 
 from clusterdns import __version__
 from clusterdns.cli.check import check
+from clusterdns.cli.env import env
+from clusterdns.cli.exec import execute
 from clusterdns.cli.export import export
 from clusterdns.cli.query import query
 from clusterdns.cli.serve import serve
@@ -30,8 +32,10 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
 )
-for _command in (serve, check, export, query):
+for _command in (serve, check, export, query, env):
     app.command()(_command)
+# What follows the first word is the other command's, options too.
+app.command("exec", context_settings={"allow_interspersed_args": False})(execute)
 
 
 def _show_version(wanted: bool) -> None:
