@@ -30,7 +30,8 @@ def spelled(name: str) -> bytes:
     """In wire form with the letter case of the text."""
     if name == ".":
         return b"\0"
-    return b"".join(bytes((len(part),)) + part.encode() for part in name.rstrip(".").split(".")) + b"\0"
+    parts = [part.encode() for part in name.rstrip(".").split(".")]
+    return b"".join(bytes((len(part),)) + part for part in parts) + b"\0"
 
 
 def opt(octets: int = 1232, *, do: bool = False, version: int = 0, flags: int = 0, options: bytes = b"") -> bytes:
