@@ -1,11 +1,17 @@
 """Query -> response.  The plain path copies prepared sections; everything else is decided from the same ones."""
 
-import struct
-from itertools import product
-
 from clusterdns.engine import gate
-from clusterdns.engine.edns import DO, OPT, SERVER_OCTETS, opt_record
-from clusterdns.engine.gate import CD, FORMERR, NOTIMP, QR, RD, Query, Rejected
+from clusterdns.engine.edns import OPT, SERVER_OCTETS
+from clusterdns.engine.gate import FORMERR, NOTIMP, Query, Rejected
+from clusterdns.engine.plain import (
+    FORMS_KEPT,
+    OPT_OCTETS,
+    PLAIN_OCTETS,
+    TYPE_OCTETS,
+    Form,
+    plain_form,
+    plain_headers,
+)
 from clusterdns.engine.reply import Reply, additional_of, records_of, render
 from clusterdns.engine.table import Table
 from clusterdns.zone.names import MAX_OCTETS, Name
@@ -20,25 +26,20 @@ from clusterdns.zone.prepared import (
     Node,
     Zone,
     pointer,
-    section_counts,
 )
 from clusterdns.zone.rdata import CNAME, SOA
 from clusterdns.zone.reasons import NOT_SYNCED
 
-AA, RA, AD = 0x0400, 0x0080, 0x0020
+AA, RA = 0x0400, 0x0080
 IN = 1
 BADVERS = 16
 ANY, AXFR, IXFR, MAILA, MAILB = 255, 252, 251, 254, 253
 UDP, TCP = "udp", "tcp"
-PLAIN_OCTETS, TCP_OCTETS = 512, 65535
+TCP_OCTETS = 65535
 MAX_LINKS = 8  # of an alias chain inside our zones
 
-# What the plain path does not look up by its number: SOA, which no Entry holds, meta types and ANY (RFC 6895 §3.1).
-_SPECIAL = {0, SOA.rtype, OPT, 249, 250, IXFR, AXFR, MAILB, MAILA, ANY}
-_PLAIN_TYPES = {struct.pack("!HH", rtype, IN): rtype for rtype in range(1, 260) if rtype not in _SPECIAL}
-_NEGATIVE = section_counts(0, 1, 0)
-_NEGATIVE_OPT = section_counts(0, 1, 1)
-_OPTS_KEPT = 1024
+_FITS_ALWAYS = PLAIN_OCTETS - 12 - MAX_OCTETS - TYPE_OCTETS - OPT_OCTETS  # so long a wire, whatever the name
+_ABOVE_KEPT = 1024
 
 
 class Responder:
@@ -48,96 +49,82 @@ class Responder:
         self._table = table
         self._flags = AA | (RA if recursion else 0)
         self._recursion = recursion
-        self._plain = self._plain_headers()
-        self._opts: dict[bytes, tuple[int, bytes]] = {}
+        self._headers = plain_headers()
+        # Names above absent ones -> their zone.  Search paths make few of them, and a zone is for the process's life.
+        self._above: dict[bytes, Zone] = {}
 
-    def answer(self, packet: bytes, transport: str = UDP) -> bytes | None:  # noqa: C901, PLR0912 - a call costs 60 ns
+    def answer(self, packet: bytes, transport: str = UDP) -> bytes | None:
         """The whole response, or None where silence is the answer.  Never raises, whatever *packet* holds.
 
         This function body is the plain path: one question of class IN, the usual flags, an OPT without options or
         none; whatever it does not recognise goes to ``_slow``, which gives the same bytes for what both understand.
+        It takes a packet apart in four slices, for these and look-ups are all that it spends time on.
         """
-        plain = self._plain.get(packet[2:12])
-        if plain is None:
+        known = self._headers.get(packet[2:12])
+        if known is None:
             return self._slow(packet, transport)
-        found, absent, has_opt = plain
-        # The first zero octet ends the name, or the name is none that we hold: a hit is proved by equality.
-        end = packet.find(b"\0", 12) + 1
-        question_end = end + 4
-        rtype = _PLAIN_TYPES.get(packet[end:question_end])
-        if rtype is None:
+        tail_octets, forms = known
+        end = len(packet) - tail_octets
+        form = forms.get(packet[end:]) or self._form(packet, end)
+        if form is None:
             return self._slow(packet, transport)
-        if has_opt:
-            seen = self._opts.get(packet[question_end:]) or self._opt(packet[question_end:])
-            if seen is None:
-                return self._slow(packet, transport)
-            limit, opt = seen
-        elif len(packet) == question_end:
-            limit, opt = PLAIN_OCTETS, b""
-        else:
-            return self._slow(packet, transport)
-        if transport == TCP:
-            limit = TCP_OCTETS
+        rtype, question, found, nodata, nxdomain, has_opt, limit, opt = form
+        # Whatever stands in the name's place: a hit is proved by equality.
+        written = packet[12:end]
+        name = written.lower()
         table = self._table
-        name = packet[12:end].lower()
         node = table.nodes.get(name)  # type: ignore[call-overload]
-        if node is None:
-            zone = self._absent_zone(name)
-            if zone is None:
-                return self._slow(packet, transport)
-            flags = absent
-        else:
+        if node is not None:
             entry = node.entries.get(rtype)
             if entry is not None:
-                if question_end + len(entry.wire) + len(opt) > limit:
+                wire = entry.wire
+                if len(wire) > _FITS_ALWAYS and end + TYPE_OCTETS + len(wire) + len(opt) > (
+                    limit if transport == UDP else TCP_OCTETS
+                ):
                     return self._slow(packet, transport)
                 counts = entry.counts_opt if has_opt else entry.counts
-                return b"".join((packet[:2], found, counts, packet[12:question_end], entry.wire, opt))
+                return b"".join((packet[:2], found, counts, written, question, wire, opt))
             if node.absent or node.deferred == rtype:
                 return self._slow(packet, transport)
             zone = table.zones[node.zone]
-            flags = found
+            head = nodata
+        else:
+            if not name or not 0 < name[0] <= 63 or len(name) > MAX_OCTETS:
+                return self._slow(packet, transport)
+            above = name[1 + name[0] :]
+            zone = self._above.get(above) or self._zone_above(above)
+            if zone is None or zone.miss != NXDOMAIN:
+                return self._slow(packet, transport)
+            parent = table.nodes.get(above)  # type: ignore[call-overload]
+            if parent is not None and parent.below is not None:
+                return self._slow(packet, transport)
+            head = nxdomain
         # The apex is the question's suffix: its offset says how long the rest is.
-        tail = zone.tail(end - len(zone.apex))
-        return b"".join(
-            (packet[:2], flags, _NEGATIVE_OPT if has_opt else _NEGATIVE, packet[12:question_end], tail, opt)
-        )
+        return b"".join((packet[:2], head, written, question, zone.tail(end - len(zone.apex)), opt))
 
-    def _absent_zone(self, name: bytes) -> Zone | None:
-        """The zone in which *name* surely does not exist; None where that is not plain to see."""
-        table = self._table
-        apexes, size, at = table.apexes, len(name), 0
-        if size > MAX_OCTETS:
-            return None
-        above = table.nodes.get(name[1 + name[0] :])  # type: ignore[call-overload]
-        if above is not None and above.below is not None:
-            return None
-        while (index := apexes.get(name[at:])) is None:
-            length = name[at]
-            at += 1 + length
-            if at >= size or length > 63:
+    def _form(self, packet: bytes, end: int) -> Form | None:
+        """The form of a packet with a plain header and the name's end at *end*; None where it has none."""
+        form = plain_form(packet[2:12], packet[end:], self._flags)
+        _, forms = self._headers[packet[2:12]]
+        if form is not None and len(forms) < FORMS_KEPT:
+            forms[packet[end:]] = form
+        return form
+
+    def _zone_above(self, above: bytes) -> Zone | None:
+        """The zone of *above*, where *above* is a well-formed name and nothing below it is derived."""
+        apexes, at = self._table.apexes, 0
+        while (index := apexes.get(above[at:])) is None:
+            length = above[at] if at < len(above) else 0
+            if not 0 < length <= 63:
                 return None
-        zone = table.zones[index]
-        return zone if zone.miss == NXDOMAIN and not zone.reverse else None
-
-    def _plain_headers(self) -> dict[bytes, tuple[bytes, bytes, bool]]:
-        """Octets 2 to 11 of a plain query -> flags of a response with rcode NOERROR and NXDOMAIN, and "has an OPT"."""
-        found = {}
-        for rd, ad, cd, has_opt in product((0, RD), (0, AD), (0, CD), (False, True)):
-            kept = QR | self._flags | rd | cd
-            key = struct.pack("!HHHHH", rd | ad | cd, 1, 0, 0, has_opt)
-            found[key] = kept.to_bytes(2), (kept | NXDOMAIN).to_bytes(2), has_opt
-        return found
-
-    def _opt(self, tail: bytes) -> tuple[int, bytes] | None:
-        """The size limit and the response's OPT for a query's OPT without options; None for any other *tail*."""
-        if len(tail) != 11 or tail[:3] != b"\0\0\x29" or tail[9:] != b"\0\0" or tail[6]:
+            at += 1 + length
+        zone = self._table.zones[index]
+        if zone.reverse:
             return None
-        octets = min(max(PLAIN_OCTETS, int.from_bytes(tail[3:5])), SERVER_OCTETS)
-        seen = octets, opt_record(NOERROR, dnssec_ok=bool(tail[7] & DO >> 8))
-        if len(self._opts) < _OPTS_KEPT:
-            self._opts[tail] = seen
-        return seen
+        if len(self._above) >= _ABOVE_KEPT:
+            self._above.clear()
+        self._above[above] = zone
+        return zone
 
     def _slow(self, packet: bytes, transport: str) -> bytes | None:
         query = gate.parse(packet)

@@ -1,0 +1,56 @@
+"""What a plain query holds besides its ID and its name, and what follows from that for the response.
+
+There are few such forms: each is worked out once, and from then on found by its octets.
+"""
+
+import struct
+from itertools import product
+
+from clusterdns.engine.edns import DO, OPT, SERVER_OCTETS, opt_record
+from clusterdns.engine.gate import CD, QR, RD
+from clusterdns.zone.prepared import IN, NXDOMAIN, section_counts
+from clusterdns.zone.rdata import SOA
+
+AD = 0x0020
+PLAIN_OCTETS = 512
+TYPE_OCTETS, OPT_OCTETS = 4, 11  # type and class of the question; an OPT without options
+FORMS_KEPT = 1024  # for each header: types, and sizes in the OPT
+
+# Type; type and class as they came; flags of a hit; flags and counts of NODATA and of NXDOMAIN; "has an OPT"; the
+# size limit over UDP; the response's OPT.  A bare tuple, because it is unpacked for every query.
+Form = tuple[int, bytes, bytes, bytes, bytes, bool, int, bytes]
+Forms = dict[bytes, Form]
+
+# What is not looked up by its number: SOA, which no Entry holds, OPT, meta types and ANY (RFC 6895 §3.1).
+_SPECIAL = {0, SOA.rtype, OPT, *range(249, 256)}
+_TYPES = {struct.pack("!HH", rtype, IN): rtype for rtype in range(1, 260) if rtype not in _SPECIAL}
+
+
+def plain_headers() -> dict[bytes, tuple[int, Forms]]:
+    """Octets 2 to 11 of a plain query -> how many octets follow its name, and room for the forms these have."""
+    headers: dict[bytes, tuple[int, Forms]] = {}
+    for rd, ad, cd, has_opt in product((0, RD), (0, AD), (0, CD), (False, True)):
+        octets = TYPE_OCTETS + OPT_OCTETS if has_opt else TYPE_OCTETS
+        headers[struct.pack("!HHHHH", rd | ad | cd, 1, 0, 0, has_opt)] = octets, {}
+    return headers
+
+
+def plain_form(header: bytes, tail: bytes, flags: int) -> Form | None:
+    """The form of a query with this plain *header* and *tail*, the octets behind its name; None: it is not plain.
+
+    *flags*: AA and RA as they apply.
+    """
+    question, opt = tail[:TYPE_OCTETS], tail[TYPE_OCTETS:]
+    rtype = _TYPES.get(question)
+    if rtype is None:
+        return None
+    limit, answered = PLAIN_OCTETS, b""
+    if opt:
+        if opt[:3] != b"\0\0\x29" or opt[6] or opt[9:] != b"\0\0":  # owner and type, version, options
+            return None
+        limit = min(max(PLAIN_OCTETS, int.from_bytes(opt[3:5])), SERVER_OCTETS)
+        answered = opt_record(0, dnssec_ok=bool(opt[7] & DO >> 8))
+    flags |= QR | int.from_bytes(header[:2]) & (RD | CD)
+    found, absent = flags.to_bytes(2), (flags | NXDOMAIN).to_bytes(2)
+    negative = section_counts(0, 1, bool(opt))
+    return rtype, question, found, found + negative, absent + negative, bool(opt), limit, answered
