@@ -31,6 +31,7 @@ class Settings(Struct, frozen=True):
     service_cidr: tuple[Network, ...]  # at most one of each family; the first is the default one
     pod_cidr: tuple[Network, ...]  # at most one of each family
     ns_addresses: tuple[bytes, ...]  # packed; (): the listen addresses
+    cluster_dns: tuple[bytes, ...]  # packed
     stand_ins: bool
     lameduck: float  # seconds
 
@@ -60,6 +61,7 @@ SETTINGS = {
         ),
         Setting("pod_cidr", ["10.244.0.0/16", "fd00:10:244::/64"], "addresses of stand-in pods"),
         Setting("ns_addresses", [], "addresses of the zones' name server; [] means the listen addresses"),
+        Setting("cluster_dns", ["10.96.0.10"], "nameservers in the resolv.conf of pods, for `clusterdns resolvconf`"),
         Setting("stand_ins", "true", "make stand-in pods for workloads without pods: true or false"),
         Setting("lameduck", "5", "seconds that answering goes on after SIGTERM, or 500ms, 1m; sooner when it is quiet"),
     )

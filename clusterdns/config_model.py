@@ -143,6 +143,7 @@ _Networks = Annotated[
     AfterValidator(_one_per_family),
     AfterValidator(_not_empty),
 ]
+_Addresses = Annotated[tuple[Annotated[bytes, _one(address)], ...], BeforeValidator(_listed)]
 
 
 class Model(BaseModel):
@@ -157,6 +158,7 @@ class Model(BaseModel):
     upstream: Annotated[tuple[Annotated[str, _one(no_upstream)], ...], BeforeValidator(_listed)]
     service_cidr: _Networks
     pod_cidr: _Networks
-    ns_addresses: Annotated[tuple[Annotated[bytes, _one(address)], ...], BeforeValidator(_listed)]
+    ns_addresses: _Addresses
+    cluster_dns: _Addresses
     stand_ins: Annotated[bool, _one(truth)]
     lameduck: Annotated[float, _one(seconds)]

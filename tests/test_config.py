@@ -35,6 +35,7 @@ def test_the_defaults() -> None:
         service_cidr=(ip_network("10.96.0.0/12"), ip_network("fd00:10:96::/112")),
         pod_cidr=(ip_network("10.244.0.0/16"), ip_network("fd00:10:244::/64")),
         ns_addresses=(),
+        cluster_dns=(b"\x0a\x60\x00\x0a",),
         stand_ins=True,
         lameduck=5.0,
     )

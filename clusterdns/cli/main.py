@@ -16,6 +16,7 @@ from clusterdns.cli.env import env
 from clusterdns.cli.exec import execute
 from clusterdns.cli.export import export
 from clusterdns.cli.query import query
+from clusterdns.cli.resolvconf import resolvconf
 from clusterdns.cli.serve import serve
 from clusterdns.errors import BackendError, OperatorError
 
@@ -32,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
 )
-for _command in (serve, check, export, query, env):
+for _command in (serve, check, export, query, env, resolvconf):
     app.command()(_command)
 # What follows the first word is the other command's, options too.
 app.command("exec", context_settings={"allow_interspersed_args": False})(execute)

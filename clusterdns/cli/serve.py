@@ -28,6 +28,9 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
     ns_addresses: Annotated[
         list[str] | None, typer.Option(metavar="ADDR", help="Of the zones' name server; repeatable.")
     ] = None,
+    cluster_dns: Annotated[
+        list[str] | None, typer.Option(metavar="ADDR", help="Of pods' resolv.conf; repeatable.")
+    ] = None,
     stand_ins: Annotated[
         bool | None, typer.Option("--stand-ins/--no-stand-ins", help="Stand-in pods for workloads without pods.")
     ] = None,
@@ -50,6 +53,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         "service_cidr": service_cidr,
         "pod_cidr": pod_cidr,
         "ns_addresses": ns_addresses,
+        "cluster_dns": cluster_dns,
         "stand_ins": stand_ins,
         "lameduck": lameduck,
     }

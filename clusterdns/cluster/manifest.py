@@ -126,7 +126,7 @@ def read_object(
     try:
         written = schema.read(source, wire)
     except msgspec.ValidationError as error:
-        _explain(faults, str(error))
+        explain_misfit(faults, str(error))
         return None
     check(faults, kind, version, written)
     if type(source) is dict:
@@ -134,7 +134,7 @@ def read_object(
     return None if faults.failed else build(kind, version, written, place)
 
 
-def _explain(faults: Faults, message: str) -> None:
+def explain_misfit(faults: Faults, message: str) -> None:
     """msgspec's words -> ours.  It stops at the first misfit, unlike our own rules."""
     found = _MISFIT.search(message)
     if not found:
