@@ -1,6 +1,6 @@
 """Kubernetes objects written short, and slices as text, for tests that read as tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from strategies import endpoint, key, port
@@ -127,19 +127,23 @@ class Cluster:
     def put(self, *objects: Object) -> set[str]:
         return self.round([Upsert(item) for item in objects])
 
-    def round(self, events: Iterable[Event]) -> set[str]:
-        """Returns the dirty Services as text."""
+    def round(self, events: Iterable[Event], *, cut: bool = False) -> set[str]:
+        """Returns the dirty Services as text.  *cut*: the controllers learn of one change at a time."""
         changes = self.state.apply("test", events)
-        return {str(dirty) for dirty in self.controllers.update(self.state, changes)}
+        if not cut:
+            return {str(dirty) for dirty in self.controllers.update(self.state, changes)}
+        for change in changes:
+            self.controllers.take(self.state, [change])
+        return {str(dirty) for dirty in self.controllers.settle(self.state)}
 
     def published(self, name: str) -> Published:
         found = self.controllers.published(self.state, key(name))
         assert found is not None
         return found
 
-    def all(self) -> Mapping[Key, Published | None]:
-        keys = {item.key for item in self.state.all("Service")}
-        return {of: self.controllers.published(self.state, of) for of in keys}
+    def all(self) -> dict[Key, Published]:
+        found = (self.controllers.published(self.state, item.key) for item in self.state.all("Service"))
+        return {one.service.key: one for one in found if one}
 
     def shown(self, name: str) -> list[str]:
         return shown(self.published(name).slices)
