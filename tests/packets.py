@@ -9,9 +9,15 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
+import psutil
+import pytest
 
 from clusterdns.zone.names import Name, parse_name
 
+with_ipv6 = pytest.mark.skipif(
+    not any(one.address == "::1" for each in psutil.net_if_addrs().values() for one in each),
+    reason="this machine has no IPv6",
+)
 QR, AA, TC, RD, RA, Z, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0040, 0x0020, 0x0010
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "ANY": 255}
 

@@ -14,6 +14,7 @@ Answer = Callable[[bytes], bytes | None]
 IDLE_SECONDS = 10.0  # without a whole message; RFC 7766 §6.2.3 asks for "a few seconds"
 PER_CLIENT, TOTAL = 256, 4096  # connections
 _UNSENT_OCTETS = 128 * 1024  # answers kept for a client that does not read; beyond, its next queries wait
+_BATCH = 64  # One turn of the loop answers that many queries of one client before others get theirs.
 
 
 class StreamListener:
@@ -73,7 +74,10 @@ class StreamListener:
 
 
 class Connection(asyncio.Protocol):
-    """One client.  Queries are answered in order and at once; only a client that does not read makes them wait."""
+    """One client.  Queries are answered in order, a batch at a time; while some wait, nothing more is read from it.
+
+    They wait for others' turn, or for a client that does not read its answers.
+    """
 
     def __init__(self, listener: StreamListener) -> None:
         self._listener = listener
@@ -81,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[bytes] = deque()
         self._may_write = True
         self._ended = False
+        self._queued = False  # a turn of the loop is ours
         self._idle: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
         self.client = ""
@@ -117,13 +122,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._may_write = False
-        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         self._may_write = True
+        self._restart_idle()  # it reads: so long it is not silent
         self._answer_waiting()
-        if self._may_write and not self._ended:
-            self._transport.resume_reading()
 
     def finish(self) -> None:
         """Ends after what is written has been sent."""
@@ -133,13 +136,31 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _answer_waiting(self) -> None:
-        while self._waiting and self._may_write:
+        for _ in range(min(_BATCH, len(self._waiting))):
+            if not self._may_write or self._transport.is_closing():
+                break
             response = self._listener.answer(self._waiting.popleft())
             self._listener.touched(self)
             if response is not None:
                 self._transport.write(frame(response))
-        if self._ended and not self._waiting:
+        if self._transport.is_closing():
+            self._waiting.clear()
+        elif self._waiting and self._may_write and not self._queued:
+            self._queued = True
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        self._choose_reading()
+
+    def _next_turn(self) -> None:
+        self._queued = False
+        self._answer_waiting()
+
+    def _choose_reading(self) -> None:
+        if self._waiting or not self._may_write:
+            self._transport.pause_reading()
+        elif self._ended:
             self.finish()
+        else:
+            self._transport.resume_reading()
 
     def _restart_idle(self) -> None:
         if self._idle:
