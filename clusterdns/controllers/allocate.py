@@ -103,8 +103,8 @@ class Allocator:
     def settle(self) -> set[Claimant]:
         """Serves those who wait; returns whom it served.  The others are in ``refused``: the bands are full."""
         served = set()
-        for claimant in [] if self._full else sorted(self._waiting, key=self._turn):
-            value = self._choose(claimant)
+        for _, start, claimant in [] if self._full else sorted(map(self._turn, self._waiting)):
+            value = self._choose(claimant, start)
             if value is not None:
                 self._held[claimant] = value
                 self._holders[value] = claimant
@@ -128,18 +128,17 @@ class Allocator:
         """Those remembered come first, or a newcomer could take what another one had before the restart."""
         return "/".join(claimant) not in self._memory, stable_hash(*claimant), claimant
 
-    def _choose(self, claimant: Claimant) -> int | None:
+    def _choose(self, claimant: Claimant, start: int) -> int | None:
         remembered = self._memory.pop("/".join(claimant), None)
         if remembered is not None and self._covers(remembered) and self._free(remembered):
             return remembered
         if self._full:
             return None
-        found = next(filter(self._free, self._candidates(claimant)), None)
+        found = next(filter(self._free, self._candidates(start)), None)
         self._full = found is None
         return found
 
-    def _candidates(self, claimant: Claimant) -> Iterator[int]:
-        start = stable_hash(*claimant)
+    def _candidates(self, start: int) -> Iterator[int]:
         for first, last in self._bands:
             size = last - first + 1
             at = start % size

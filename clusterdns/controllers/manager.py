@@ -46,6 +46,7 @@ class Controllers:
         self._selectors: LabelIndex[Key] = LabelIndex()  # Services under one pair of their selector
         self._anchors: dict[Key, Pair] = {}  # which pair that is
         self._dirty: set[Key] = set()
+        self.stood: frozenset[Key] = frozenset()  # stand-ins that came, went or changed in the last round
 
     def update(self, state: State, changes: Sequence[Changed]) -> set[Key]:
         """Takes in a round's *changes*, which *state* already has; returns the Services whose Published may be new."""
@@ -71,8 +72,10 @@ class Controllers:
         """Ends a round: allocates, makes stand-ins, and returns the Services whose Published may be new."""
         if self._enabled:
             self._dirty |= self._cluster_ips.settle() | self._node_ports.settle()
-            for old, new in self._stand_ins.settle(state, self._pods) if self._stand_ins else ():
+            stood = self._stand_ins.settle(state, self._pods) if self._stand_ins else []
+            for old, new in stood:
                 self._note_pod(state, self._stood_in, old, new)
+            self.stood = frozenset(one.key for change in stood for one in change if one)
         dirty, self._dirty = self._dirty, set()
         return dirty
 
@@ -90,6 +93,10 @@ class Controllers:
             return Published(service, given)
         slices = [*made, *(one for one in given if one.managed_by != MANAGED_BY)]
         return Published(service, tuple(sorted(slices, key=lambda one: one.key)))
+
+    def pod(self, state: State, key: Key) -> Pod | None:
+        """The one of that name, a stand-in where no real one is."""
+        return state.get("Pod", key) or (self._stand_ins.get(key) if self._stand_ins else None)
 
     def stand_ins(self) -> Iterable[Pod]:
         return self._stand_ins.all() if self._stand_ins else ()
