@@ -13,7 +13,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from clusterdns.cluster.events import Event, Replace, Source, Upsert
-from clusterdns.cluster.model import Key, Object, Published
+from clusterdns.cluster.model import Key, Object, Pod, Published
 from clusterdns.cluster.state import State
 from clusterdns.controllers.manager import ControllerOptions, Controllers
 from clusterdns.engine.table import Table
@@ -45,6 +45,8 @@ class World:
         self.controllers = Controllers(controllers)
         self.table = Table(zones)
         self.serial = 0
+        self._filters = zones.filters
+        self._verified = zones.pods == "verified"
 
     def steps(self, source: str, events: Sequence[Event]) -> Generator[None, None, tuple[int, Prepared]]:
         """Takes in *events* and prepares what follows.  Yields often; the table stays as it is.
@@ -52,18 +54,28 @@ class World:
         Returns how many objects changed, and the preparation for ``commit``.
         """
         changed = 0
+        pods: set[Key] = set()
         for batch in _batches(events):
             changes = self.state.apply(source, batch)
             changed += len(changes)
             yield
             for few in _chunks(changes):
                 self.controllers.take(self.state, few)
+                if self._verified:
+                    pods.update(one.key for change in few for one in change if isinstance(one, Pod))
                 yield
+        dirty = self.controllers.settle(self.state)
+        namespaces = yield from self._namespaces()
+        dirty |= yield from self._revealed_or_hidden(namespaces)
         services: dict[Key, Published | None] = {}
-        for key in sorted(self.controllers.settle(self.state)):
-            services[key] = self.controllers.published(self.state, key)
+        for key in sorted(dirty):
+            services[key] = self._shown(key) if key.namespace in namespaces else None
             yield
-        prepared = yield from self.table.tree.prepare(services, frozenset(self.state.namespaces()))
+        addresses: dict[Key, tuple[bytes, ...]] = {}
+        for key in sorted(pods | self.controllers.stood) if self._verified else ():
+            addresses[key] = self._filters.pod(self.controllers.pod(self.state, key))
+            yield
+        prepared = yield from self.table.tree.prepare(services, namespaces, addresses)
         return changed, prepared
 
     def commit(self, prepared: Prepared, now: int) -> None:
@@ -71,6 +83,34 @@ class World:
         if prepared.change.records_changed:
             self.serial = max(self.serial + 1, now)
         self.table.apply(prepared, self.serial, NXDOMAIN)
+
+    def _shown(self, key: Key) -> Published | None:
+        published = self.controllers.published(self.state, key)
+        return self._filters.service(published) if published else None
+
+    def _namespaces(self) -> Generator[None, None, frozenset[str]]:
+        """Those that are served."""
+        everything = self.state.namespaces()
+        if not self._filters.by_namespace:
+            return frozenset(everything)
+        shown = []
+        for few in _chunks(list(everything)):
+            for name in few:
+                declared = self.state.get("Namespace", Key("", name))
+                if self._filters.shows_namespace(name, declared.labels if declared else None):
+                    shown.append(name)
+            yield
+        return frozenset(shown)
+
+    def _revealed_or_hidden(self, namespaces: frozenset[str]) -> Generator[None, None, set[Key]]:
+        """The Services of namespaces that are shown since this round, or no more: they are the same, their zone not."""
+        turned = namespaces ^ self.table.tree.namespaces if self._filters.by_namespace else frozenset()
+        found: set[Key] = set()
+        if turned:
+            for few in _chunks([service.key for service in self.state.all("Service")]):
+                found.update(key for key in few if key.namespace in turned)
+                yield
+        return found
 
 
 def _batches(events: Sequence[Event]) -> Generator[Sequence[Event], None, None]:

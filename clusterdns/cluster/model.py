@@ -179,6 +179,7 @@ class Published(Struct, frozen=True, gc=False):
 
     service: Service
     slices: tuple[EndpointSlice, ...] = ()  # in the order of their keys; headless and ClusterIP alike
+    pod_names: bool = False  # endpoints without hostname have the names of their pods
 
 
 def identity(item: Object) -> tuple[str, Key]:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from cachetools import FIFOCache
 
 from clusterdns.cluster.model import Key, Published
-from clusterdns.zone.derived import endpoint_node, reverse_node, service_node
+from clusterdns.zone.derived import endpoint_node, pod_node, reverse_node, service_node
 from clusterdns.zone.names import Name, parent
+from clusterdns.zone.pods import PodNames
 from clusterdns.zone.prepared import Change, Node
 from clusterdns.zone.records import Shown, shown_by_host
 from clusterdns.zone.tree import Prepared, Tree, ZoneOptions
@@ -52,9 +53,9 @@ class Table:
         """The node of a name that is not prepared, or that has deferred types; None: it does not exist."""
         kept = self._derived.get(name)
         if kept is not None:
-            guard, reverse, node = kept
+            guard, source, node = kept
             published = self.tree.published
-            if reverse is None or reverse is self.tree.reverse:
+            if source is None or source is self.tree.reverse or self._shows(source):
                 for key, before in guard:
                     if published.get(key) is not before:
                         break
@@ -86,16 +87,21 @@ class Table:
         nodes.update(change.upserts)
 
     def _forward(self, name: Name, zone: int) -> Node | None:
-        """An endpoint of the Service one label up, or the Service itself with its deferred SRV."""
+        """An endpoint of the Service one label up, a pod, or the Service itself with its deferred SRV."""
         apex, ttl = self.zones[zone].apex, self.options.ttl
         own = self.nodes.get(name)
-        if own is not None and own.below is not None:
+        if own is not None and isinstance(own.below, Published):
             return self._keep(name, (own.below,), None, service_node(own.below, zone, apex, ttl))
-        service = self.nodes.get(parent(name))
-        if service is None or service.below is None:
+        above = self.nodes.get(parent(name))
+        below = above.below if above is not None else None
+        if below is None:
             return None
-        node = endpoint_node(name, self._hosts_of(service.below), zone, ttl)
-        return self._keep(name, (service.below,), None, node)
+        if isinstance(below, PodNames):
+            return self._keep(name, (), below, pod_node(name, below, zone, ttl))
+        return self._keep(name, (below,), None, endpoint_node(name, self._hosts_of(below), zone, ttl))
+
+    def _shows(self, source: object) -> bool:
+        return isinstance(source, PodNames) and self.tree.shows_pods(source)
 
     def _hosts_of(self, published: Published) -> dict[str, Shown]:
         """Kept: a name that does not exist must not cost a pass over 5,000 endpoints at every question."""
@@ -113,8 +119,8 @@ class Table:
         guard = tuple(published[key] for key in reverse.holders(name))
         return self._keep(name, guard, reverse, node)
 
-    def _keep(self, name: Name, guard: tuple[Published, ...], reverse: object, node: Node | None) -> Node | None:
+    def _keep(self, name: Name, guard: tuple[Published, ...], source: object, node: Node | None) -> Node | None:
         """Positives only: absent names are without number."""
         if node is not None:
-            self._derived[name] = tuple((one.service.key, one) for one in guard), reverse, node
+            self._derived[name] = tuple((one.service.key, one) for one in guard), source, node
         return node

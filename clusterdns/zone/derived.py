@@ -1,33 +1,17 @@
 """Names that are numerous and rarely asked: computed at the first question, from what is published.
 
-Endpoint names below ClusterIP Services, SRV at bare Service and endpoint names, and all reverse names.
+Endpoint names below ClusterIP Services, SRV at bare Service and endpoint names, pod names, and all reverse names.
 """
 
 from collections.abc import Callable, Mapping
 
-from msgspec import Struct
-
 from clusterdns.cluster.model import Key, Published
 from clusterdns.zone.names import Name, parent
+from clusterdns.zone.pods import PodNames
 from clusterdns.zone.prepared import Node, entry, with_addresses
-from clusterdns.zone.rdata import PTR, RRset
+from clusterdns.zone.rdata import PTR, RRset, address_rrsets
 from clusterdns.zone.records import Shown, endpoint_records, pointer_target, records_for, service_ports
-from clusterdns.zone.reverse import AddressIndex, Holders, parse_reverse
-
-
-class Reverse(Struct, frozen=True):
-    """The addresses of both families, as published."""
-
-    four: AddressIndex = AddressIndex()
-    six: AddressIndex = AddressIndex()
-
-    def of(self, address: bytes) -> AddressIndex:
-        return self.four if len(address) == 4 else self.six
-
-    def holders(self, qname: bytes) -> Holders:
-        """Of the address that a whole reverse name stands for; () for any other name."""
-        span = parse_reverse(qname)
-        return self.of(span[0]).holders(span[0]) if span and span[0] == span[1] else ()
+from clusterdns.zone.reverse import Addresses, parse_reverse
 
 
 def endpoint_node(name: Name, hosts: Mapping[str, Shown], zone: int, ttl: int) -> Node | None:
@@ -47,8 +31,14 @@ def service_node(published: Published, zone: int, apex: Name, ttl: int) -> Node 
     return _node([*rrsets, ports] if ports else rrsets, zone, {*own, *([ports] if ports else [])})
 
 
+def pod_node(name: Name, pods: PodNames, zone: int, ttl: int) -> Node | None:
+    """The node of a name directly below ``NS.pod.Z``; None: it stands for no address there."""
+    address = pods.address(name[1 : 1 + name[0]])
+    return _node(address_rrsets(name, ttl, {address}), zone) if address else None
+
+
 def reverse_node(
-    qname: Name, reverse: Reverse, published: Callable[[Key], Published | None], zone: int, primary: Name, ttl: int
+    qname: Name, reverse: Addresses, published: Callable[[Key], Published | None], zone: int, primary: Name, ttl: int
 ) -> Node | None:
     """The node of a reverse name: PTRs, or nothing but its existence for an empty non-terminal (RFC 8020)."""
     span = parse_reverse(qname)

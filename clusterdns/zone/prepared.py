@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from clusterdns.cluster.model import Published
 from clusterdns.zone.names import Name
+from clusterdns.zone.pods import PodNames
 from clusterdns.zone.rdata import SOA, SRV, RRset
 from clusterdns.zone.reasons import Reason
 
@@ -57,7 +58,7 @@ class Node(Struct, frozen=True, gc=False):
     zone: int  # index of its Zone
     entries: dict[int, Entry]
     absent: int = NOERROR
-    below: Published | None = None
+    below: Published | PodNames | None = None
     reason: Reason | None = None
     deferred: int = 0  # a type number, 0 for none
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from clusterdns.cluster.addresses import address_text
 from clusterdns.cluster.model import Endpoint, EndpointSlice, Key, Published, Service
+from clusterdns.cluster.rules import is_label
 from clusterdns.zone.names import Name, child, label, parse_name
 from clusterdns.zone.rdata import CNAME, SRV, RRset, address_rrsets
 
@@ -20,12 +21,21 @@ def service_name(key: Key, zone: Name) -> Name:
     return child(label(key.name) + label(key.namespace) + b"\x03svc", zone)
 
 
-def endpoint_label(endpoint: Endpoint) -> str:
-    """The label of an endpoint below its Service: its hostname, else its address with dashes (§2.4 leaves it open)."""
+def endpoint_label(endpoint: Endpoint, pod_names: bool = False) -> str:
+    """The label of an endpoint below its Service: its hostname, else its address with dashes (§2.4 leaves it open).
+
+    *pod_names*: the name of its pod comes between the two, where that is one label; most are.
+    """
     if endpoint.hostname:
         return endpoint.hostname
-    dashed = address_text(endpoint.address).replace(".", "-").replace(":", "-")
-    return dashed + "0" if dashed.endswith("-") else dashed
+    pod = endpoint.target
+    return pod if pod_names and is_label(pod) else dashed(endpoint.address)
+
+
+def dashed(address: bytes) -> str:
+    """``10-1-0-7``, ``2001-db8--7``; one that would end in a dash gets a 0, as in CoreDNS."""
+    text = address_text(address).replace(".", "-").replace(":", "-")
+    return text + "0" if text.endswith("-") else text
 
 
 def shown(published: Published) -> Iterator[tuple[EndpointSlice, Endpoint]]:
@@ -84,7 +94,7 @@ def _headless(published: Published, base: Name, ttl: int) -> list[RRset]:
     hosts: dict[str, set[bytes]] = {}
     ports: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for piece, endpoint in shown(published):
-        host = endpoint_label(endpoint)
+        host = endpoint_label(endpoint, published.pod_names)
         hosts.setdefault(host, set()).add(endpoint.address)
         for port in piece.ports:
             if port.name and port.number:
@@ -125,7 +135,7 @@ def service_ports(published: Published, zone: Name, ttl: int) -> RRset | None:
     service, base = published.service, service_name(published.service.key, zone)
     if service.headless:
         targets = [
-            (endpoint_label(endpoint), port.number)
+            (endpoint_label(endpoint, published.pod_names), port.number)
             for piece, endpoint in shown(published)
             for port in piece.ports
             if port.number
@@ -145,7 +155,7 @@ def shown_by_host(published: Published) -> dict[str, Shown]:
     """The endpoints that have records, by their label."""
     hosts: dict[str, Shown] = {}
     for piece, endpoint in shown(published):
-        hosts.setdefault(endpoint_label(endpoint), []).append((piece, endpoint))
+        hosts.setdefault(endpoint_label(endpoint, published.pod_names), []).append((piece, endpoint))
     return hosts
 
 
@@ -181,10 +191,11 @@ def pointer_target(published: Published, address: bytes, zone: Name) -> Name | N
         return None
     if address in published.service.cluster_ips:
         return base
+    own = [endpoint for _, endpoint in shown(published) if endpoint.address == address]
+    labels = [endpoint_label(endpoint, published.pod_names) for endpoint in own]
     # A hostname was somebody's choice, a dashed address is nobody's.
-    labels = [endpoint_label(endpoint) for _, endpoint in shown(published) if endpoint.address == address]
-    dashed = endpoint_label(Endpoint(address))
-    return _below(min(labels, key=lambda text: (text == dashed, text)), base) if labels else None
+    nobodys = dashed(address)
+    return _below(min(labels, key=lambda text: (text == nobodys, text)), base) if labels else None
 
 
 def essence(published: Published) -> object:
@@ -195,7 +206,11 @@ def essence(published: Published) -> object:
     endpoints = tuple(
         (piece.ports, own)
         for piece in published.slices
-        if (own := tuple((e.address, endpoint_label(e)) for e in piece.endpoints if e.ready or everything))
+        if (
+            own := tuple(
+                (e.address, endpoint_label(e, published.pod_names)) for e in piece.endpoints if e.ready or everything
+            )
+        )
     )
     # The reason of a negative answer tells how many there are, where none is shown.
     total = sum(len(piece.endpoints) for piece in published.slices) if service.headless and not endpoints else 0

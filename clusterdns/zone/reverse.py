@@ -6,6 +6,7 @@ the version they have, and a prefix of a reverse name is looked up by bisection 
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Mapping
+from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Network, IPv6Network
 
 from msgspec import Struct
@@ -55,6 +56,10 @@ class AddressIndex(Struct, frozen=True):
         for chunk in self.chunks:
             yield from zip(chunk.addresses, chunk.holders, strict=True)
 
+    def addresses(self) -> Generator[bytes, None, None]:
+        for chunk in self.chunks:
+            yield from chunk.addresses
+
     def changed(self, changes: Mapping[bytes, Holders]) -> "Generator[None, None, AddressIndex]":
         """The next version: each address of *changes* with its new holders, () removes it.  Yields between chunks."""
         if not changes:
@@ -74,6 +79,50 @@ class AddressIndex(Struct, frozen=True):
             chunks += _cut({address: holders for address, holders in merged.items() if holders})
             yield
         return AddressIndex(tuple(chunk.addresses[0] for chunk in chunks), tuple(chunks))
+
+
+class Addresses(Struct, frozen=True):
+    """Those of both families.  Immutable."""
+
+    four: AddressIndex = AddressIndex()
+    six: AddressIndex = AddressIndex()
+
+    def of(self, address: bytes) -> AddressIndex:
+        """The index of its family."""
+        return self.four if len(address) == 4 else self.six
+
+    def holders(self, qname: bytes) -> Holders:
+        """Of the address that a whole reverse name stands for; () for any other name."""
+        span = parse_reverse(qname)
+        return self.of(span[0]).holders(span[0]) if span and span[0] == span[1] else ()
+
+    def moved(self, moves: "Moves") -> "Generator[None, None, Addresses]":
+        """The next version.  Yields after each small piece of work."""
+        changes: dict[int, dict[bytes, Holders]] = {4: {}, 16: {}}
+        for address in moves.gained.keys() | moves.lost.keys():
+            holders = self.of(address).holders(address)
+            gained, lost = moves.gained.get(address, ()), moves.lost.get(address, ())
+            if holders or lost or len(gained) > 1:
+                gained = tuple(sorted((set(holders) - set(lost)) | set(gained)))
+            changes[len(address)][address] = gained
+            yield
+        four = (yield from self.four.changed(changes[4])) if changes[4] else self.four
+        six = (yield from self.six.changed(changes[16])) if changes[16] else self.six
+        return Addresses(four, six) if changes[4] or changes[16] else self
+
+
+class Moves:
+    """Who came to hold which addresses in a round, and who ceased to."""
+
+    def __init__(self) -> None:
+        self.gained: dict[bytes, Holders] = {}
+        self.lost: dict[bytes, Holders] = {}
+
+    def note(self, key: Key, before: AbstractSet[bytes], after: AbstractSet[bytes]) -> None:
+        mine = (key,)  # one tuple for all its addresses: most have no other holder
+        for addresses, kept in ((after - before, self.gained), (before - after, self.lost)):
+            for address in addresses:
+                kept[address] = kept[address] + mine if address in kept else mine
 
 
 def _cut(holders: dict[bytes, Holders]) -> list[_Chunk]:

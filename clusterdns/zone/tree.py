@@ -5,12 +5,15 @@ there the index keeps which Services hold an address.
 """
 
 from collections.abc import Generator, Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeVar
 
 from msgspec import Struct
 
 from clusterdns.cluster.model import Key, Published
-from clusterdns.zone.derived import Reverse
+from clusterdns.zone.filters import Filters
 from clusterdns.zone.names import MAX_OCTETS, Name, child, label, parent
+from clusterdns.zone.pods import PodNames
 from clusterdns.zone.prepared import DEFER, NXDOMAIN, Change, Entry, Node, Zone, entry, with_addresses
 from clusterdns.zone.rdata import CNAME, NS, SRV, TXT, RRset, address_rrsets
 from clusterdns.zone.reasons import no_ready_endpoint
@@ -22,7 +25,10 @@ from clusterdns.zone.records import (
     records_for,
     service_name,
 )
-from clusterdns.zone.reverse import IN_ADDR, IP6, Holders
+from clusterdns.zone.reverse import IN_ADDR, IP6, Addresses, Moves
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 class ZoneOptions(Struct, frozen=True):
@@ -32,6 +38,8 @@ class ZoneOptions(Struct, frozen=True):
     reverse: tuple[Name, ...] = (IN_ADDR, IP6)
     ttl: int = 5  # seconds
     ns_addresses: tuple[bytes, ...] = (b"\x7f\0\0\1",)
+    pods: str = "disabled"  # disabled | insecure | verified
+    filters: Filters = Filters()
 
     def zones(self) -> list[Zone]:
         """Forward ones first; a Node's zone is an index of this list."""
@@ -46,7 +54,9 @@ class Prepared(Struct):
     change: Change
     services: dict[Key, Published | None]
     namespaces: frozenset[str]
-    reverse: Reverse
+    reverse: Addresses
+    pods: dict[str, PodNames | None]  # of namespaces whose pods changed; None: none of them has an address
+    pod_addresses: dict[Key, tuple[bytes, ...]]
 
 
 Preparation = Generator[None, None, Prepared]  # yields after each small piece of work
@@ -59,7 +69,9 @@ class Tree:
         self.options = options
         self.published: dict[Key, Published] = {}
         self.namespaces: frozenset[str] = frozenset()
-        self.reverse = Reverse()
+        self.reverse = Addresses()
+        self.pods: dict[str, PodNames] = {}  # by namespace, those of hidden ones too; with ``pods: verified`` only
+        self.pod_addresses: dict[Key, tuple[bytes, ...]] = {}  # what they are made of
         self.synced = False
 
     def before_sync(self) -> dict[Name, Node]:
@@ -71,8 +83,14 @@ class Tree:
             nodes[owner] = Node(zone, {TXT.rtype: entry(version)})
         return nodes
 
-    def prepare(self, services: Mapping[Key, Published | None], namespaces: frozenset[str]) -> Preparation:
-        """The next state, for these Services (None: gone) and exactly these namespaces.  Changes nothing.
+    def prepare(
+        self,
+        services: Mapping[Key, Published | None],
+        namespaces: frozenset[str],
+        pods: Mapping[Key, tuple[bytes, ...]] = MappingProxyType({}),
+    ) -> Preparation:
+        """The next state, for these Services (None: gone), exactly these namespaces, and the addresses of these pods
+        (() for those that have none or are gone).  Changes nothing.
 
         A Service whose records stay as they are stays the object that was published: nothing is done for it.
         """
@@ -80,9 +98,12 @@ class Tree:
         if not self.synced:
             change.upserts.update(self.before_sync())
             change.upserts.update(_statics(self.options))
-        self._namespaces(namespaces, change)
+        moved = {key: after for key, after in pods.items() if after != self.pod_addresses.get(key, ())}
+        yield
+        pod_names = yield from self._pods(moved, namespaces, change)
+        self._namespaces(namespaces, pod_names, change)
         accepted: dict[Key, Published | None] = {}
-        moves = _Moves()
+        moves = Moves()
         for key, new in services.items():
             old = self.published.get(key)
             if old is new or (old is not None and new is not None and essence(old) == essence(new)):
@@ -91,26 +112,63 @@ class Tree:
             accepted[key] = new
             moves.note(key, addresses_of(old) if old else set(), addresses_of(new) if new else set())
             change.records_changed = True
-        reverse = yield from self._reverse(moves)
-        return Prepared(change, accepted, namespaces, reverse)
+        reverse = yield from self.reverse.moved(moves)
+        return Prepared(change, accepted, namespaces, reverse, pod_names, moved)
 
     def apply(self, prepared: Prepared) -> None:
         """Together with the table's part of the same round, without anything in between."""
-        for key, published in prepared.services.items():
-            if published is None:
-                self.published.pop(key, None)
-            else:
-                self.published[key] = published
+        _assign(self.published, prepared.services)
         self.namespaces = prepared.namespaces
         self.reverse = prepared.reverse
+        _assign(self.pods, prepared.pods)
+        _assign(self.pod_addresses, {key: addresses or None for key, addresses in prepared.pod_addresses.items()})
         self.synced = True
 
-    def _namespaces(self, namespaces: frozenset[str], change: Change) -> None:
+    def shows_pods(self, names: PodNames) -> bool:
+        """Whether exactly *names* are those of their namespace."""
+        known = names.addresses is None or self.pods.get(names.namespace) is names
+        return known and names.namespace in self.namespaces
+
+    def _namespaces(self, namespaces: frozenset[str], pods: Mapping[str, PodNames | None], change: Change) -> None:
+        """The names that exist because a namespace does, and what is below those of pods."""
         came, went = namespaces - self.namespaces, self.namespaces - namespaces
+        parts = [b"\x03svc"] if self.options.pods == "disabled" else [b"\x03svc", b"\x03pod"]
         for zone, apex in enumerate(self.options.domains):
-            change.upserts.update((name, Node(zone, {})) for name in _namespace_names(came, apex))
-            change.deletes += _namespace_names(went, apex)
+            for part in parts:
+                change.deletes += _namespace_names(went, part, apex).values()
+                change.upserts.update((name, Node(zone, {})) for name in _namespace_names(came, part, apex).values())
+            if len(parts) > 1:
+                shown = namespaces & (came | pods.keys())
+                for namespace, name in _namespace_names(shown, parts[1], apex).items():
+                    change.upserts[name] = Node(zone, {}, below=self._pod_names(namespace, pods))
         change.records_changed |= bool(came or went)
+
+    def _pod_names(self, namespace: str, changed: Mapping[str, PodNames | None]) -> PodNames | None:
+        if self.options.pods == "insecure":
+            return PodNames(namespace, None)
+        return changed[namespace] if namespace in changed else self.pods.get(namespace)
+
+    def _pods(
+        self, pods: Mapping[Key, tuple[bytes, ...]], namespaces: frozenset[str], change: Change
+    ) -> Generator[None, None, dict[str, PodNames | None]]:
+        """The pod names of every namespace where an address changes hands."""
+        moves: dict[str, Moves] = {}
+        for key, after in pods.items():
+            before = self.pod_addresses.get(key, ())
+            moves.setdefault(key.namespace, Moves()).note(key, set(before), set(after))
+            yield
+        found: dict[str, PodNames | None] = {}
+        for namespace, moved in moves.items():
+            names = self.pods.get(namespace)
+            old = (names.addresses if names else None) or Addresses()
+            new = yield from old.moved(moved)
+            found[namespace] = PodNames(namespace, new) if new.four.chunks or new.six.chunks else None
+            if namespace in namespaces:  # the serial must not tell of hidden ones
+                touched = moved.gained.keys() | moved.lost.keys()
+                change.records_changed |= any(
+                    bool(old.of(one).holders(one)) != bool(new.of(one).holders(one)) for one in touched
+                )
+        return found
 
     def _service(self, old: Published | None, new: Published | None, change: Change) -> Generator[None, None, None]:
         ttl = self.options.ttl
@@ -121,33 +179,6 @@ class Tree:
                 change.deletes += service_nodes(old, zone, apex, ttl).keys() - after.keys()
                 yield
             change.upserts.update(after)
-
-    def _reverse(self, moves: "_Moves") -> Generator[None, None, Reverse]:
-        changes: dict[int, dict[bytes, Holders]] = {4: {}, 16: {}}
-        for address in moves.gained.keys() | moves.lost.keys():
-            holders = self.reverse.of(address).holders(address)
-            gained, lost = moves.gained.get(address, ()), moves.lost.get(address, ())
-            if holders or lost or len(gained) > 1:
-                gained = tuple(sorted((set(holders) - set(lost)) | set(gained)))
-            changes[len(address)][address] = gained
-            yield
-        four = (yield from self.reverse.four.changed(changes[4])) if changes[4] else self.reverse.four
-        six = (yield from self.reverse.six.changed(changes[16])) if changes[16] else self.reverse.six
-        return Reverse(four, six) if changes[4] or changes[16] else self.reverse
-
-
-class _Moves:
-    """Which Services came to hold which addresses in a round, and which ceased to."""
-
-    def __init__(self) -> None:
-        self.gained: dict[bytes, Holders] = {}
-        self.lost: dict[bytes, Holders] = {}
-
-    def note(self, key: Key, before: set[bytes], after: set[bytes]) -> None:
-        mine = (key,)  # one tuple for all its addresses: most have no other holder
-        for addresses, kept in ((after - before, self.gained), (before - after, self.lost)):
-            for address in addresses:
-                kept[address] = kept[address] + mine if address in kept else mine
 
 
 def service_nodes(published: Published, zone: int, apex: Name, ttl: int) -> dict[Name, Node]:
@@ -215,10 +246,19 @@ def _server_name(domain: Name) -> Name:
     return child(b"\x02ns\x03dns", domain)
 
 
-def _namespace_names(namespaces: Iterable[str], apex: Name) -> list[Name]:
+def _namespace_names(namespaces: Iterable[str], part: bytes, apex: Name) -> dict[str, Name]:
     """Those that fit: below a long domain a long one does not, and neither do its Services."""
-    labels = [label(namespace) + b"\x03svc" for namespace in namespaces]
-    return [child(below, apex) for below in labels if len(below) + len(apex) <= MAX_OCTETS]
+    labels = {namespace: label(namespace) + part for namespace in namespaces}
+    return {one: child(below, apex) for one, below in labels.items() if len(below) + len(apex) <= MAX_OCTETS}
+
+
+def _assign(kept: dict[_K, _V], changes: Mapping[_K, _V | None]) -> None:
+    """None removes."""
+    for key, value in changes.items():
+        if value is None:
+            kept.pop(key, None)
+        else:
+            kept[key] = value
 
 
 def drain(steps: Preparation) -> Prepared:

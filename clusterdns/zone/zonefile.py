@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from clusterdns.zone.derived import pointer_targets
-from clusterdns.zone.names import Name, is_below, to_text
+from clusterdns.zone.names import MAX_OCTETS, Name, child, is_below, label, to_text
 from clusterdns.zone.prepared import Zone
-from clusterdns.zone.rdata import PTR, TXT, RRset
-from clusterdns.zone.records import SCHEMA_VERSION, SCHEMA_VERSION_TTL, all_records
+from clusterdns.zone.rdata import PTR, TXT, RRset, address_rrsets
+from clusterdns.zone.records import SCHEMA_VERSION, SCHEMA_VERSION_TTL, all_records, dashed
 from clusterdns.zone.reverse import reverse_name
 from clusterdns.zone.tree import Tree, apex_rrsets
 
@@ -30,6 +30,19 @@ def zone_rrsets(tree: Tree, zone: Zone) -> Iterator[RRset]:
     yield RRset(Name(b"\x0bdns-version" + zone.apex), SCHEMA_VERSION_TTL, (TXT(SCHEMA_VERSION),))
     for _, published in sorted(tree.published.items()):
         yield from all_records(published, zone.apex, tree.options.ttl)
+    yield from _pods(tree, zone)
+
+
+def _pods(tree: Tree, zone: Zone) -> Iterator[RRset]:
+    """The names of known pods; with ``pods: insecure`` there are as many names as addresses."""
+    for namespace, names in sorted(tree.pods.items()):
+        if names.addresses is None or namespace not in tree.namespaces:
+            continue
+        for index in (names.addresses.four, names.addresses.six):
+            for address in index.addresses():
+                labels = label(dashed(address)) + label(namespace) + b"\x03pod"
+                if len(labels) + len(zone.apex) <= MAX_OCTETS:
+                    yield from address_rrsets(child(labels, zone.apex), tree.options.ttl, {address})
 
 
 def _pointers(tree: Tree, zone: Zone) -> Iterator[RRset]:
