@@ -12,28 +12,33 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from clusterdns.cluster.addresses import Network
+from clusterdns.cluster.addresses import Network, parse_network
 from clusterdns.errors import OperatorError, Problem
 
 SocketAddress = tuple[str, int]  # an IP address as text, and a port; port 0: any free one
 
 
 class Settings(Struct, frozen=True):
-    """What the rest of the program sees: parsed, checked, complete."""
+    """What the rest of the program sees: parsed, checked, complete.
 
-    source: str
-    manifests: tuple[str, ...]
-    listen: tuple[SocketAddress, ...]
-    http: tuple[SocketAddress, ...]
-    domain: str  # lower case, with the final dot
-    ttl: int  # seconds
-    upstream: tuple[str, ...]
-    service_cidr: tuple[Network, ...]  # at most one of each family; the first is the default one
-    pod_cidr: tuple[Network, ...]  # at most one of each family
-    ns_addresses: tuple[bytes, ...]  # packed; (): the listen addresses
-    cluster_dns: tuple[bytes, ...]  # packed
-    stand_ins: bool
-    lameduck: float  # seconds
+    The defaults are those of SETTINGS, parsed: a command that is given nothing need not import what parses.
+    """
+
+    source: str = "manifests"
+    manifests: tuple[str, ...] = ()
+    listen: tuple[SocketAddress, ...] = (("127.0.0.1", 1053),)
+    http: tuple[SocketAddress, ...] = (("127.0.0.1", 9153),)
+    domain: str = "cluster.local."  # lower case, with the final dot
+    ttl: int = 5  # seconds
+    upstream: tuple[str, ...] = ()
+    # At most one of each family; the first is the default one.
+    service_cidr: tuple[Network, ...] = (parse_network("10.96.0.0/12"), parse_network("fd00:10:96::/112"))
+    # At most one of each family.
+    pod_cidr: tuple[Network, ...] = (parse_network("10.244.0.0/16"), parse_network("fd00:10:244::/64"))
+    ns_addresses: tuple[bytes, ...] = ()  # packed; (): the listen addresses
+    cluster_dns: tuple[bytes, ...] = (b"\x0a\x60\x00\x0a",)  # packed
+    stand_ins: bool = True
+    lameduck: float = 5.0  # seconds
 
 
 class Setting(NamedTuple):
@@ -108,6 +113,8 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], confi
         given |= _from_file(path, faults)
     given |= dict(_from_environ(environ))
     given |= dict(_from_flags(flags))
+    if given == _defaults() and not faults:
+        return Settings()
     settings = _validated(given, faults)
     if settings is None or faults:
         raise OperatorError("\n".join(str(fault) for fault in sorted(faults)))

@@ -11,12 +11,12 @@ from statistics import median
 from typing import Self
 
 import pytest
+import watchfiles
 from folders import service, write
 
 from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Object, Service
 from clusterdns.errors import OperatorError
-from clusterdns.sources import watching
 from clusterdns.sources.holding import KINDS
 from clusterdns.sources.manifests import Manifests, load
 from clusterdns.sources.scan import Clock
@@ -214,7 +214,7 @@ def test_without_a_watch_the_timer_goes_on(
         raise OSError("OS file watch limit reached")
 
     async def main() -> None:
-        monkeypatch.setattr(watching, "awatch", refuse)
+        monkeypatch.setattr(watchfiles, "awatch", refuse)
         async with Rounds(Manifests([str(tmp_path)], clock=AGED, interval=0.02)) as rounds:
             await rounds.next()
             for target in ("a.example", "b.example"):

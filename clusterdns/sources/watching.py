@@ -5,8 +5,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 
-from watchfiles import awatch
-
 from clusterdns.sources.folder import Inode, inode_of
 
 logger = logging.getLogger("clusterdns.manifests")
@@ -60,6 +58,8 @@ class Watcher:
     async def _watch(self, folders: Watched, stop: asyncio.Event, now: float) -> None:
         if not folders:
             return
+        from watchfiles import awatch  # noqa: PLC0415 - commands that read once have no use for it
+
         # Not recursive: it would follow links to folders, wherever they lead.  Never by polling: our scan is that.
         try:
             changes = awatch(
