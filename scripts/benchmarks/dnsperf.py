@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from load import Question
-from processes import run
+from processes import MeasureError, run
 
 OUTSTANDING = 100  # queries under way: dnsperf sends the next when one is answered
 TIMEOUT = 1  # seconds after which a query counts as lost
@@ -25,7 +25,7 @@ def write(path: Path, questions: Sequence[Question]) -> None:
 
 
 def measure(port: int, queries: Path, seconds: float, core: int) -> Run:
-    """Raises ValueError with what dnsperf said where that is no result."""
+    """Raises MeasureError with what dnsperf said where that is no result."""
     limits = ["-l", f"{seconds:g}", "-q", str(OUTSTANDING), "-t", str(TIMEOUT)]
     command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(queries), "-e", *limits]
     text = run(command, core, seconds + 30)
@@ -46,5 +46,5 @@ def version() -> str:
 def _number(text: str, label: str) -> str:
     found = re.search(rf"{label}:\s+([0-9.]+)", text)
     if not found:
-        raise ValueError(f"dnsperf: no {label} in its output: {text.strip()[-200:]}")
+        raise MeasureError(f"dnsperf: no {label} in its output: {text.strip()[-200:]}")
     return found[1]

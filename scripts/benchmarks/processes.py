@@ -13,8 +13,8 @@ STOP_SECONDS = 5.0  # between SIGTERM and SIGKILL
 _TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
 
 
-class NotStartedError(Exception):
-    """Why a server cannot be measured."""
+class MeasureError(Exception):
+    """Why something cannot be measured."""
 
 
 class Process:
@@ -38,13 +38,13 @@ class Process:
             )
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Raises NotStartedError when the process ends before, or is not ready in time."""
+        """Raises MeasureError when the process ends before, or is not ready in time."""
         end = time.monotonic() + seconds
         while not ready():
             if self._process.poll() is not None:
-                raise NotStartedError(f"ended with {self._process.returncode}: {self.last_line()}")
+                raise MeasureError(f"ended with {self._process.returncode}: {self.last_line()}")
             if time.monotonic() > end:
-                raise NotStartedError(f"does not answer after {seconds:.0f} s: {self.last_line()}")
+                raise MeasureError(f"does not answer after {seconds:.0f} s: {self.last_line()}")
             time.sleep(0.05)
 
     def last_line(self) -> str:
@@ -94,16 +94,19 @@ def pinned(core: int) -> Iterator[None]:
 
 
 def run(command: Sequence[str], core: int | None = None, seconds: float = 60) -> str:
-    """What *command* prints, errors included.  It does not outlive *seconds*, nor us."""
+    """What *command* prints, errors included.  It does not outlive *seconds*, nor us; MeasureError if it would."""
     with nullcontext() if core is None else pinned(core):
-        done = subprocess.run(  # noqa: S603 - commands are ours
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=seconds,
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - commands are ours
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise MeasureError(f"{command[0]} was not done after {seconds:.0f} s") from None
     return done.stdout.decode(errors="replace")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from load import DOMAIN, meets, packet, probes
-from processes import NotStartedError, Process, run
+from processes import MeasureError, Process, run
 
 START_SECONDS = 60.0
 ECHO, OURS = "echo", "clusterdns"
@@ -48,10 +48,10 @@ class Running:
 
 
 def start(server: Server, site: Site, core: int) -> Running:
-    """Started and seen to serve.  Raises NotStartedError with the reason."""
+    """Started and seen to serve.  Raises MeasureError with the reason."""
     program = find(server.program)
     if program is None:
-        raise NotStartedError(f"{server.program} is not installed")
+        raise MeasureError(f"{server.program} is not installed")
     site.folder.mkdir()
     process = Process(server.name, server.command(program, site), site.folder, core, dict(server.environment))
     try:
@@ -78,13 +78,13 @@ def free_port() -> int:
                 continue
             port: int = udp.getsockname()[1]
             return port
-    raise NotStartedError("no port is free")
+    raise MeasureError("no port is free")
 
 
-def known(coredns: str | None) -> list[Server]:
-    """The yardstick and clusterdns first.  *coredns*: its binary, which no Debian package brings."""
+def known(coredns: str | None = None) -> list[Server]:
+    """The yardstick and clusterdns first.  *coredns*: where its binary is, which no Debian package brings."""
     python = sys.executable
-    servers = [
+    return [
         Server(ECHO, python, "nothing: a UDP echo loop in Python", "-V", _echo),
         Server(OURS, python, "manifests", "", _clusterdns),
         Server("knotd", "knotd", "the exported zone", "-V", _knot),
@@ -92,12 +92,15 @@ def known(coredns: str | None) -> list[Server]:
         Server("unbound", "unbound", "the exported zone (as local-data)", "-V", _unbound),
         Server("named", "named", "the exported zone", "-v", _named),
         Server("dnsmasq", "dnsmasq", "the exported zone's addresses (addn-hosts)", "--version", _dnsmasq),
+        Server(
+            "coredns",
+            coredns or "coredns",
+            "the exported zone (its file plugin; the kubernetes plugin needs a live API)",
+            "-version",
+            _coredns,
+            (("GOMAXPROCS", "1"),),
+        ),
     ]
-    if coredns:
-        one_thread = (("GOMAXPROCS", "1"),)
-        serves = "the exported zone (its file plugin)"
-        servers.append(Server("coredns", coredns, serves, "-version", _coredns, one_thread))
-    return servers
 
 
 def _ready(server: Server, port: int, process: Process) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dnsperf
 from load import LOADS, RCODES, SERVICES, manifests, questions
-from processes import NotStartedError, run
+from processes import MeasureError, run
 from report import Sample, Samples, summarise
 from servers import ECHO, Running, Site, find, free_port, known, start
 
@@ -27,11 +27,11 @@ def main(arguments: Sequence[str]) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clusterdns-bench-")))
         try:
             running, skipped = _start_all(options, folder, cores[0], stack)
-        except NotStartedError as problem:
+            facts = _facts(cores, options)
+            samples = _measure(running, folder, options, cores[-1])
+        except MeasureError as problem:
             print(f"bench: {problem}", file=sys.stderr)
             return 2
-        facts = _facts(cores, options)
-        samples = _measure(running, folder, options, cores[-1])
         report = summarise(facts, running, skipped, samples)
     print(report.to_json() if options.output == "json" else report.to_text())
     return 1 if report.goal_held is False else 0
@@ -39,15 +39,17 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench speed", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of one run of dnsperf (default: 1)")
-    parser.add_argument("--rounds", type=int, default=3, help="over all servers and loads; medians are shown")
-    parser.add_argument("--loads", default=",".join(LOADS), help=f"some of {','.join(LOADS)}")
-    parser.add_argument("--servers", default="", help="some of those it knows, by comma (default: all that are here)")
-    parser.add_argument("--coredns", default=os.environ.get("COREDNS"), metavar="PATH", help="its binary (or: COREDNS)")
+    parser.add_argument("--seconds", type=float, default=0.6, help="of one run of dnsperf (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="over all servers and loads (default: %(default)s)")
+    parser.add_argument("--loads", default=",".join(LOADS), help="some of %(default)s")
+    names = [server.name for server in known()]
+    parser.add_argument("--servers", default=",".join(names), help="some of %(default)s; those not here are skipped")
+    parser.add_argument(
+        "--coredns", default=os.environ.get("COREDNS"), metavar="PATH", help="its binary, if not on PATH (or: COREDNS)"
+    )
     parser.add_argument("-o", dest="output", choices=["text", "json"], default="text")
     options = parser.parse_args(arguments)
-    names = [server.name for server in known(options.coredns)]
-    options.servers = options.servers.split(",") if options.servers else names
+    options.servers = options.servers.split(",")
     options.loads = options.loads.split(",")
     for chosen, allowed in ((options.servers, names), (options.loads, LOADS)):
         if unknown := [one for one in chosen if one not in allowed]:
@@ -73,13 +75,13 @@ def _start_all(
         _progress(f"starting {server.name}")
         try:
             one = start(server, Site(folder / server.name, served, zone, free_port()), core)
-        except (NotStartedError, OSError) as problem:
+        except (MeasureError, OSError) as problem:
             skipped[server.name] = str(problem)
         else:
             stack.callback(one.process.stop)
             running.append(one)
     if not running:
-        raise NotStartedError("nothing to measure: " + "; ".join(f"{name}: {why}" for name, why in skipped.items()))
+        raise MeasureError("nothing to measure: " + "; ".join(f"{name}: {why}" for name, why in skipped.items()))
     return running, skipped
 
 
@@ -87,7 +89,7 @@ def _export(served: Path) -> str:
     _progress("exporting the zone")
     text = run([sys.executable, "-m", "clusterdns", "export", "--from", str(served)])
     if not re.search(r"\sSOA\s", text):
-        raise NotStartedError(f"clusterdns export: {text.strip()[-300:]}")
+        raise MeasureError(f"clusterdns export: {text.strip()[-300:]}")
     return text
 
 
