@@ -1,0 +1,90 @@
+"""What was allocated, on disk (the setting ``state_dir``): nobody moves over a restart."""
+
+import logging
+import os
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from clusterdns.controllers.memory import Memory
+
+logger = logging.getLogger("clusterdns.allocations")
+
+NAME = "allocations.json"
+FORMAT = "clusterdns allocations 1"
+
+
+class _Envelope(Struct):
+    format: str
+    checksum: str  # of the octets of *memory*, as they stand in the file
+    memory: msgspec.Raw
+
+
+class AllocationFile:
+    """One file in *folder*, replaced as a whole; a torn or foreign one is told and passed over."""
+
+    def __init__(self, folder: str) -> None:
+        self._path = Path(folder) / NAME
+        self._saved: Memory | None = None
+        self._failing = False
+
+    def load(self) -> Memory:
+        """Empty where there is no file yet, or none to be trusted."""
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return Memory()
+        except OSError as fault:
+            logger.error("%s: %s; ClusterIPs and stand-in addresses may change", self._path, fault.strerror)
+            return Memory()
+        try:
+            envelope = msgspec.json.decode(data, type=_Envelope)
+            trusted = envelope.format == FORMAT and envelope.checksum == _checksum(bytes(envelope.memory))
+            memory = msgspec.json.decode(envelope.memory, type=Memory) if trusted else None
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            memory = None
+        if memory is None:
+            logger.error("%s: torn, or not written by this program: it is ignored and written anew", self._path)
+            return Memory()
+        self._saved = memory
+        return memory
+
+    def save(self, memory: Memory) -> bool:
+        """True when it is on disk.  A disk that is full or read-only is told once, not at every try."""
+        if memory == self._saved:
+            return True
+        try:
+            self._write(_encode(memory))
+        except OSError as fault:
+            if not self._failing:
+                logger.error("%s: %s; allocations are not kept over a restart", self._path, fault.strerror)
+            self._failing = True
+            return False
+        self._saved, self._failing = memory, False
+        return True
+
+    def _write(self, data: bytes) -> None:
+        """The old file or the new one, whatever happens in between: both are synced before they count."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_suffix(".draft")
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _encode(memory: Memory) -> bytes:
+    octets = msgspec.json.encode(memory)
+    return msgspec.json.encode(_Envelope(FORMAT, _checksum(octets), msgspec.Raw(octets)))
+
+
+def _checksum(octets: bytes) -> str:
+    return blake2b(octets, digest_size=16).hexdigest()

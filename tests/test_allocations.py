@@ -1,0 +1,62 @@
+"""The file that keeps allocations over a restart."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clusterdns.controllers.memory import Memory
+from clusterdns.sources.allocations import NAME, AllocationFile
+
+MEMORY = Memory({"4/shop/web": "10.98.7.6"}, {"shop/web/80": 30999}, {"4/shop/web-0": "10.244.3.4"})
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    assert AllocationFile(str(tmp_path / "new" / "folder")).save(MEMORY)
+    assert AllocationFile(str(tmp_path / "new" / "folder")).load() == MEMORY
+
+
+def test_no_file_is_an_empty_memory_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert AllocationFile(str(tmp_path)).load() == Memory()
+    assert not caplog.records
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_any_torn_or_changed_file_is_ignored(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("state")
+    AllocationFile(str(folder)).save(MEMORY)
+    path = folder / NAME
+    whole = path.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    flipped = bytes((whole[at] ^ 1 << data.draw(st.integers(0, 7)),))
+    path.write_bytes(data.draw(st.sampled_from([whole[:at], whole[:at] + flipped + whole[at + 1 :]])))
+    assert AllocationFile(str(folder)).load() in (Memory(), MEMORY)  # white space may change without harm
+
+
+def test_a_torn_file_is_told_and_written_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / NAME).write_bytes(b'{"format": "clusterdns alloc')
+    file = AllocationFile(str(tmp_path))
+    assert file.load() == Memory()
+    assert "torn" in caplog.text
+    assert file.save(MEMORY)
+    assert AllocationFile(str(tmp_path)).load() == MEMORY
+
+
+def test_what_did_not_change_is_not_written(tmp_path: Path) -> None:
+    file = AllocationFile(str(tmp_path))
+    file.save(MEMORY)
+    before = (tmp_path / NAME).stat()
+    file.save(MEMORY)
+    assert (tmp_path / NAME).stat() == before
+
+
+def test_a_disk_that_refuses_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "occupied").write_text("a file where the folder should be")
+    file = AllocationFile(str(tmp_path / "occupied"))
+    with caplog.at_level(logging.ERROR):
+        assert not file.save(MEMORY)
+        assert not file.save(Memory())
+    assert len(caplog.records) == 1
