@@ -19,7 +19,8 @@ from clusterdns.engine.answer import TCP, Responder
 from clusterdns.errors import BackendError, OperatorError, Problem
 from clusterdns.options import controller_options, zone_options
 from clusterdns.publish import Publisher, World, build
-from clusterdns.sources.manifests import Manifests, load
+from clusterdns.sources.manifests import Manifests
+from clusterdns.sources.reading import load
 from clusterdns.transports.sockets import Address, address_text, bind_pairs, local_addresses
 from clusterdns.transports.stream import StreamListener
 from clusterdns.transports.udp import UdpListener

@@ -4,7 +4,6 @@ One scan, one re-list or all events that wait are one round: one Change, one ser
 prepared in slices between which queries are answered, and applied from one query to the next.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -151,6 +150,8 @@ class Publisher:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        import asyncio  # noqa: PLC0415 - ``build`` needs no loop, and importing one is a third of a small command
+
         self._world = world
         self._monotonic = monotonic
         self._wall = wall
@@ -182,6 +183,8 @@ class Publisher:
         return done
 
     async def _in_slices(self, steps: Generator[None, None, tuple[int, Prepared]]) -> tuple[int, Prepared]:
+        import asyncio  # noqa: PLC0415 - as above
+
         until = self._monotonic() + SLICE_SECONDS
         while True:
             try:

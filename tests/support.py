@@ -16,7 +16,7 @@ from clusterdns.config import load_settings
 from clusterdns.engine.answer import Responder
 from clusterdns.options import controller_options, zone_options
 from clusterdns.publish import build
-from clusterdns.sources.manifests import load
+from clusterdns.sources.reading import load
 
 Answer = Callable[[bytes, str], bytes | None]  # (query, "udp" | "tcp") -> response, or None for silence
 

@@ -18,7 +18,8 @@ from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Object, Service
 from clusterdns.errors import OperatorError
 from clusterdns.sources.holding import KINDS
-from clusterdns.sources.manifests import Manifests, load
+from clusterdns.sources.manifests import Manifests
+from clusterdns.sources.reading import load
 from clusterdns.sources.scan import Clock
 
 # Whatever was written counts as settled; what is gone still has to be gone for 50 ms.

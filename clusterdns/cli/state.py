@@ -34,7 +34,7 @@ def world(sources: Sequence[str], config: str | None) -> "World":
     from clusterdns.config import load_settings
     from clusterdns.options import controller_options, zone_options
     from clusterdns.publish import build
-    from clusterdns.sources.manifests import load
+    from clusterdns.sources.reading import load
 
     settings = load_settings({}, os.environ, config)
     loaded = load(sources)

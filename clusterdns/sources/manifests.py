@@ -1,4 +1,4 @@
-"""Objects from manifest files: watched for a server, read once for a command.
+"""Objects from manifest files, watched for a server.
 
 The truth is a scan (``sources.scan``), on every hint that something changed and on a timer; what the files say is
 sorted out by ``sources.holding``.  Everything that touches files runs in a worker thread.
@@ -7,19 +7,16 @@ sorted out by ``sources.holding``.  Everything that touches files runs in a work
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from clusterdns.cluster.events import Event
-from clusterdns.cluster.model import Object
 from clusterdns.errors import Problem
 from clusterdns.sources.folder import check_roots
-from clusterdns.sources.holding import Holding
-from clusterdns.sources.scan import RESTLESS, SYSTEM_CLOCK, Clock, Scanner
-from clusterdns.sources.watching import Watched, Watcher, identify
+from clusterdns.sources.reading import Reader, Report
+from clusterdns.sources.scan import RESTLESS, SYSTEM_CLOCK, Clock
+from clusterdns.sources.watching import Watcher
 
 logger = logging.getLogger("clusterdns.manifests")
 
@@ -28,32 +25,6 @@ SHARE = 0.05  # of the time may be spent on those
 HOLD = 0.2  # seconds that what has settled waits for what has not
 HINT_PAUSE = 0.03  # seconds from a hint, itself some 20 ms old, to the scan: by then the file has settled
 LOGGED = 100  # problems per scan; ``problems`` has them all
-
-
-class Report(Struct, frozen=True):
-    """What there is to say about a scan, besides its objects."""
-
-    problems: tuple[Problem, ...] = ()  # of all files, by path and line
-    skipped: dict[str, int] = {}  # kind -> documents that we have no use for
-    files: int = 0
-    seconds: float = 0.0  # it took
-
-
-class Loaded(Struct, frozen=True):
-    objects: tuple[Object, ...]  # by kind, then key
-    report: Report
-
-
-def load(paths: Sequence[str], *, clock: Clock = SYSTEM_CLOCK, sleep: Callable[[float], None] = time.sleep) -> Loaded:
-    """Everything in *paths*, once what is being written there has settled (at most RESTLESS seconds).
-
-    Raises OperatorError when a path cannot be read; problems of the files in a folder are in the report.
-    """
-    check_roots(paths)
-    reader = _Reader(paths, clock)
-    while (look := reader.look(RESTLESS)).events is None:
-        sleep(look.due)
-    return Loaded(reader.holding.objects(), look.report)
 
 
 class Manifests:
@@ -100,7 +71,7 @@ class Manifests:
     async def rounds(self) -> AsyncIterator[Sequence[Event]]:
         """See ``events.Source``.  Raises OperatorError before the first round if a path cannot be read."""
         await asyncio.to_thread(check_roots, self._paths)
-        reader = _Reader(self._paths, self._clock)
+        reader = Reader(self._paths, self._clock)
         watcher = Watcher(self._hint)
         hold = RESTLESS  # The first round is the whole truth, so it waits longer for files being written.
         try:
@@ -146,43 +117,6 @@ class Manifests:
                 await self._wake.wait()
                 await asyncio.sleep(max(HINT_PAUSE, rested - loop.time()))
         self._wake.clear()
-
-
-class _Look(Struct, frozen=True):
-    events: list[Event] | None  # None: not settled, nothing was taken
-    report: Report
-    watched: Watched
-    due: float  # as in Scan
-    cost: float  # as in Scan
-
-
-class _Reader:
-    """A scanner and what became of its files.  Blocks; one thread at a time."""
-
-    def __init__(self, paths: Sequence[str], clock: Clock) -> None:
-        self.holding = Holding()
-        self._scanner, self._clock = Scanner(paths, clock), clock
-        self._first = True
-        self._report = Report()
-        self._documents: tuple[Problem, ...] = ()  # problems of what is in the files
-
-    def look(self, hold: float, again: bool = False) -> _Look:
-        """Scan; *hold* as in ``Scanner.scan``, *again*: read every file anew.  The first events are Replaces."""
-        started = self._clock.monotonic()
-        if again:
-            self._scanner.read_again()
-        scan = self._scanner.scan(hold)
-        events: list[Event] | None = None
-        if scan.versions is not None:
-            events = self.holding.apply(scan.versions)
-            if scan.versions:
-                self._documents = self.holding.problems()
-            problems = tuple(sorted((*scan.problems, *self._documents)))
-            self._report = Report(problems, self.holding.skipped(), len(scan.listing.files))
-            if self._first:
-                self._first, events = False, [*self.holding.replaces()]
-        self._report = replace(self._report, seconds=self._clock.monotonic() - started)
-        return _Look(events, self._report, identify(scan.listing.watched), scan.due, scan.cost)
 
 
 def _log_news(before: Iterable[Problem], after: Iterable[Problem]) -> None:

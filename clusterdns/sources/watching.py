@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from clusterdns.sources.folder import Inode, inode_of
+from clusterdns.sources.reading import Watched
 
 logger = logging.getLogger("clusterdns.manifests")
 logging.getLogger("watchfiles").setLevel(logging.WARNING)  # a line per hint would say nothing about answers
@@ -13,13 +13,6 @@ logging.getLogger("watchfiles").setLevel(logging.WARNING)  # a line per hint wou
 STEP = 20  # milliseconds: what comes closer together is one hint; every step also wakes a thread
 DEBOUNCE = 50  # milliseconds after which a hint goes out although more is coming
 RETRY = 60.0  # seconds after which a watch that failed is tried again
-
-Watched = Mapping[str, tuple[Inode, set[str]]]  # real folder -> which one it is, names that matter there; none: all
-
-
-def identify(folders: Mapping[str, set[str]]) -> Watched:
-    """``folder.Listing.watched`` with inodes, by which a folder made anew is told from the one before.  Blocks."""
-    return {path: (inode, names) for path, names in folders.items() if (inode := inode_of(path))}
 
 
 class Watcher:

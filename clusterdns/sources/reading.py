@@ -1,0 +1,87 @@
+"""What the files of manifests say now, read by whoever asks: the one-shot form of ``sources.manifests``, and its eyes.
+
+Without an event loop, whose import alone takes a command longer than reading a few files.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from clusterdns.cluster.events import Event
+from clusterdns.cluster.model import Object
+from clusterdns.errors import Problem
+from clusterdns.sources.folder import Inode, check_roots, inode_of
+from clusterdns.sources.holding import Holding
+from clusterdns.sources.scan import RESTLESS, SYSTEM_CLOCK, Clock, Scanner
+
+Watched = Mapping[str, tuple[Inode, set[str]]]  # real folder -> which one it is, names that matter there; none: all
+
+
+def identify(folders: Mapping[str, set[str]]) -> Watched:
+    """``folder.Listing.watched`` with inodes, by which a folder made anew is told from the one before.  Blocks."""
+    return {path: (inode, names) for path, names in folders.items() if (inode := inode_of(path))}
+
+
+class Report(Struct, frozen=True):
+    """What there is to say about a scan, besides its objects."""
+
+    problems: tuple[Problem, ...] = ()  # of all files, by path and line
+    skipped: dict[str, int] = {}  # kind -> documents that we have no use for
+    files: int = 0
+    seconds: float = 0.0  # it took
+
+
+class Loaded(Struct, frozen=True):
+    objects: tuple[Object, ...]  # by kind, then key
+    report: Report
+
+
+def load(paths: Sequence[str], *, clock: Clock = SYSTEM_CLOCK, sleep: Callable[[float], None] = time.sleep) -> Loaded:
+    """Everything in *paths*, once what is being written there has settled (at most RESTLESS seconds).
+
+    Raises OperatorError when a path cannot be read; problems of the files in a folder are in the report.
+    """
+    check_roots(paths)
+    reader = Reader(paths, clock)
+    while (look := reader.look(RESTLESS)).events is None:
+        sleep(look.due)
+    return Loaded(reader.holding.objects(), look.report)
+
+
+class Look(Struct, frozen=True):
+    events: list[Event] | None  # None: not settled, nothing was taken
+    report: Report
+    watched: Watched
+    due: float  # as in Scan
+    cost: float  # as in Scan
+
+
+class Reader:
+    """A scanner and what became of its files.  Blocks; one thread at a time."""
+
+    def __init__(self, paths: Sequence[str], clock: Clock) -> None:
+        self.holding = Holding()
+        self._scanner, self._clock = Scanner(paths, clock), clock
+        self._first = True
+        self._report = Report()
+        self._documents: tuple[Problem, ...] = ()  # problems of what is in the files
+
+    def look(self, hold: float, again: bool = False) -> Look:
+        """Scan; *hold* as in ``Scanner.scan``, *again*: read every file anew.  The first events are Replaces."""
+        started = self._clock.monotonic()
+        if again:
+            self._scanner.read_again()
+        scan = self._scanner.scan(hold)
+        events: list[Event] | None = None
+        if scan.versions is not None:
+            events = self.holding.apply(scan.versions)
+            if scan.versions:
+                self._documents = self.holding.problems()
+            problems = tuple(sorted((*scan.problems, *self._documents)))
+            self._report = Report(problems, self.holding.skipped(), len(scan.listing.files))
+            if self._first:
+                self._first, events = False, [*self.holding.replaces()]
+        self._report = replace(self._report, seconds=self._clock.monotonic() - started)
+        return Look(events, self._report, identify(scan.listing.watched), scan.due, scan.cost)
