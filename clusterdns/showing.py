@@ -1,0 +1,209 @@
+"""Which objects and records of a World are shown: the same for the HTTP address and for commands with ``--from``.
+
+Everything here is a generator that yields None where a server lets queries have their turn.  What it yields else is
+what is to be shown, as a function of the texts that were written: those may be read elsewhere, in a worker.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from msgspec import Struct
+
+from clusterdns.cluster.labels import Selector, matches
+from clusterdns.cluster.model import Key, Pod, Published, Workload
+from clusterdns.world import World
+from clusterdns.views import objects
+from clusterdns.views.endpoints import made_endpoints
+from clusterdns.views.objects import Written
+from clusterdns.views.records import Record, rows_of
+from clusterdns.views.trees import Tree
+from clusterdns.zone.derived import pointer_targets
+from clusterdns.zone.names import is_below, to_text
+from clusterdns.zone.prepared import NXDOMAIN
+from clusterdns.zone.rdata import PTR, RRset
+from clusterdns.zone.records import addresses_of, all_records
+from clusterdns.zone.reverse import reverse_name
+from clusterdns.zone.zonefile import zone_rrsets
+
+Shown = Callable[[Written], Tree]
+
+
+class Query(Struct, frozen=True):
+    """*namespace*: None for all; *name*: "" for all."""
+
+    namespace: str | None = None
+    name: str = ""
+    selector: Selector = ()
+
+    def wants(self, key: Key, labels: dict[str, str] | None = None) -> bool:
+        return (
+            (self.namespace is None or not key.namespace or key.namespace == self.namespace)
+            and (not self.name or key.name == self.name)
+            and (labels is None or matches(self.selector, labels))
+        )
+
+
+def services(world: World, query: Query) -> Iterator[Shown | None]:
+    keys = [item.key for item in world.state.all("Service") if query.wants(item.key, item.labels)]
+    yield None
+    for key in sorted(keys, key=_order):
+        if published := world.controllers.published(world.state, key):
+            yield partial(objects.service_tree, published.service)
+        yield None
+
+
+def endpoint_slices(world: World, query: Query) -> Iterator[Shown | None]:
+    """Of Services, made ones too."""
+    for key in sorted(item.key for item in world.state.all("Service")):
+        if query.namespace in (None, key.namespace) and (published := world.controllers.published(world.state, key)):
+            for piece in published.slices:
+                labels = piece.labels | {"kubernetes.io/service-name": piece.service.name}
+                if query.wants(piece.key, labels):
+                    yield partial(objects.slice_tree, piece)
+        yield None
+
+
+def endpoints(world: World, query: Query) -> Iterator[Shown | None]:
+    """Those that were written, and those that an API server's controllers would make."""
+    state = world.state
+    keys = {item.key for kind in ("Service", "Endpoints") for item in state.all(kind) if query.wants(item.key)}
+    yield None
+    for key in sorted(keys, key=_order):
+        shown, labels = _endpoints(world, key)
+        if shown and matches(query.selector, labels):
+            yield shown
+        yield None
+
+
+def _endpoints(world: World, key: Key) -> tuple[Shown | None, dict[str, str]]:
+    """The controller's where it makes any, else the written ones, else what hand-written slices say."""
+    written = world.state.get("Endpoints", key)
+    published = world.controllers.published(world.state, key)
+    if published and _are_made(published, written is not None):
+        tree = made_endpoints(published)
+        return (lambda _: tree), tree["metadata"].get("labels", {})
+    return (partial(objects.written_endpoints, written), written.labels) if written else (None, {})
+
+
+def _are_made(published: Published, written: bool) -> bool:
+    service = published.service
+    if service.type == "ExternalName":
+        return False
+    own = any(endpoint.target for piece in published.slices for endpoint in piece.endpoints)
+    if written and not (service.selector and own):
+        return False
+    return bool(service.selector) or bool(published.slices)
+
+
+def pods(world: World, query: Query) -> Iterator[Shown | None]:
+    """Stand-ins too."""
+    everyone = (*world.state.all("Pod"), *world.controllers.stand_ins())
+    found = [pod for pod in everyone if query.wants(pod.key, pod.labels)]
+    yield None
+    for pod in sorted(found, key=lambda pod: _order(pod.key)):
+        yield partial(objects.pod_tree, pod, _workload(world, pod))
+        yield None
+
+
+def _workload(world: World, pod: Pod) -> Workload | None:
+    kind, _, owner = pod.stand_in.partition(" ")
+    namespace, _, name = owner.partition("/")
+    found = world.state.get(kind, Key(namespace, name)) if kind else None
+    return found if isinstance(found, Workload) else None
+
+
+def namespaces(world: World, query: Query) -> Iterator[Shown | None]:
+    for name in sorted(world.state.namespaces()):
+        declared = world.state.get("Namespace", Key("", name))
+        labels = declared.labels if declared else {objects.NAMESPACE_NAME: name}
+        if query.name in ("", name) and matches(query.selector, labels):
+            yield partial(objects.namespace_tree, name, declared)
+        yield None
+
+
+def everything(world: World, query: Query) -> Iterator[Shown | None]:
+    """Every kind, in the order in which an API server could take them; stand-ins are not theirs to take."""
+    yield from namespaces(world, query)
+    yield from services(world, query)
+    yield from endpoint_slices(world, query)
+    for find in (_written_endpoints, _written_pods, _workloads):
+        yield from find(world, query)
+
+
+def _written_endpoints(world: World, query: Query) -> Iterator[Shown | None]:
+    for item in sorted(world.state.all("Endpoints"), key=lambda item: _order(item.key)):
+        if query.wants(item.key, item.labels):
+            yield partial(objects.written_endpoints, item)
+        yield None
+
+
+def _written_pods(world: World, query: Query) -> Iterator[Shown | None]:
+    for item in sorted(world.state.all("Pod"), key=lambda item: _order(item.key)):
+        if query.wants(item.key, item.labels):
+            yield partial(objects.pod_tree, item, None)
+        yield None
+
+
+def _workloads(world: World, query: Query) -> Iterator[Shown | None]:
+    for item in sorted(world.state.workloads(), key=lambda item: _order(item.key)):
+        if query.wants(item.key, item.labels):
+            yield partial(objects.workload_tree, item)
+        yield None
+
+
+FINDERS: dict[str, Callable[[World, Query], Iterator[Shown | None]]] = {
+    "services": services,
+    "endpoints": endpoints,
+    "endpointslices": endpoint_slices,
+    "pods": pods,
+    "namespaces": namespaces,
+    "objects": everything,
+}
+
+
+def _order(key: Key) -> str:
+    """As an API server lists them: its storage sorts ``namespace/name`` as one text."""
+    return f"{key.namespace}/{key.name}"
+
+
+def records(world: World, query: Query) -> Iterator[Record | None]:
+    """Those of the Services that *query* selects, and the reverse names of their addresses; of all zones where it
+    selects everything."""
+    tree = world.table.tree
+    if query == Query():
+        for zone in world.table.zones:
+            for rrset in zone_rrsets(tree, zone):
+                yield from rows_of(rrset)
+                yield None
+        return
+    for key in sorted(tree.published, key=_order):
+        found = tree.published.get(key)
+        service = world.state.get("Service", key)
+        if found and service and query.wants(key, service.labels):
+            for rrset in _records_of(world, found):
+                yield from rows_of(rrset, str(key))
+        yield None
+
+
+def _records_of(world: World, published: Published) -> Iterator[RRset]:
+    tree = world.table.tree
+    for zone in world.table.zones:
+        if not zone.reverse:
+            yield from all_records(published, zone.apex, tree.options.ttl)
+    for address in sorted(addresses_of(published), key=lambda address: (len(address), address)):
+        owner = reverse_name(address)
+        holders = tree.reverse.of(address).holders(address)
+        if holders and any(zone.reverse and is_below(owner, zone.apex) for zone in world.table.zones):
+            targets = pointer_targets(address, holders, tree.published.get, tree.options.domains[0])
+            if targets:
+                yield RRset(owner, tree.options.ttl, tuple(map(PTR, targets)))
+
+
+def names(world: World) -> Iterator[str | None]:
+    """Names that exist and may hold no record, so that a question for them is NODATA.  Not in any order."""
+    nodes = world.table.nodes
+    for count, (name, node) in enumerate(list(nodes.items())):
+        if node.absent != NXDOMAIN:
+            yield to_text(name)
+        if not count % 64:
+            yield None
