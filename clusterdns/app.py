@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from clusterdns import __version__
 from clusterdns.admin.http import HttpServer
-from clusterdns.cluster.model import Published
+from clusterdns.cluster.model import Published, Service
 from clusterdns.config import Settings
 from clusterdns.engine.answer import TCP, Responder
 from clusterdns.errors import BackendError, OperatorError, Problem
@@ -102,6 +102,12 @@ class Server:
         if self._ending.is_set():
             return ["shutting down"]
         return [] if self._udp else ["manifests: the first scan is not finished"]
+
+    def services(self) -> list[Service] | None:
+        """As they are published; None before the first round."""
+        if not self._publisher.first_round.is_set():
+            return None
+        return [one.service for one in self._world.table.tree.published.values()]
 
     async def run(self) -> int:
         self._handle_signals()

@@ -1,6 +1,7 @@
 """The HTTP address: health, readiness, and addresses that cannot be had."""
 
 import asyncio
+import json
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -8,7 +9,9 @@ import aiohttp
 import pytest
 
 from clusterdns.admin.http import Address, HttpServer
+from clusterdns.cluster.model import Key, Service, ServicePort
 from clusterdns.errors import OperatorError
+from clusterdns.transports.sockets import local_addresses
 
 
 def has_ipv6() -> bool:
@@ -23,11 +26,15 @@ needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6
 
 
 class Reasons:
-    def __init__(self, *reasons: str) -> None:
+    def __init__(self, *reasons: str, services: Sequence[Service] | None = None) -> None:
         self.reasons = reasons
+        self.published = services
 
     def ready_reasons(self) -> Sequence[str]:
         return self.reasons
+
+    def services(self) -> Sequence[Service] | None:
+        return self.published
 
 
 def serving(addresses: Sequence[Address], state: Reasons, ask: Callable[[list[Address]], Awaitable[None]]) -> None:
@@ -115,3 +122,47 @@ def test_a_taken_port_is_one_line_and_leaves_nothing_open() -> None:
 def test_an_address_of_another_machine() -> None:
     with pytest.raises(OperatorError, match=r"^http \[2001:db8::1\]:9153: .*; choose an address of this machine"):
         serving([("2001:db8::1", 9153)], Reasons(), nothing)
+
+
+WEB = Service(Key("shop", "web"), cluster_ips=(b"\x0a\x60\x00\x01",), ports=(ServicePort("", "tcp", 80, 80),))
+API = Service(
+    Key("default", "kubernetes"), cluster_ips=(b"\x0a\x60\x00\x02",), ports=(ServicePort("", "tcp", 443, 443),)
+)
+
+
+def test_variables_of_a_namespace() -> None:
+    async def ask(bound: list[Address]) -> None:
+        path = "/api/v1/env?namespace="
+        hosts = {
+            query: [name for name in json.loads((await get(bound[0], path + query))[1]) if name.endswith("_HOST")]
+            for query in ("shop", "shop&links=false", "other")
+        }
+        kubernetes = "KUBERNETES_SERVICE_HOST"
+        assert hosts == {
+            "shop": [kubernetes, "WEB_SERVICE_HOST"],
+            "shop&links=false": [kubernetes],
+            "other": [kubernetes],
+        }
+
+    serving([("127.0.0.1", 0)], Reasons(services=[WEB, API]), ask)
+
+
+def test_no_variables_before_the_first_round() -> None:
+    async def ask(bound: list[Address]) -> None:
+        assert (await get(bound[0], "/api/v1/env"))[0] == 503
+
+    serving([("127.0.0.1", 0)], Reasons(), ask)
+
+
+def test_other_machines_are_told_of_no_service() -> None:
+    others = [host for host in local_addresses("0.0.0.0") if not host.startswith("127.")]
+    if not others:
+        pytest.skip("this machine has loopback addresses only")
+
+    async def ask(bound: list[Address]) -> None:
+        port = bound[0][1]
+        assert (await get((others[0], port), "/health"))[0] == 200
+        assert (await get((others[0], port), "/api/v1/env"))[0] == 404
+        assert (await get(("127.0.0.1", port), "/api/v1/env"))[0] == 200
+
+    serving([("0.0.0.0", 0)], Reasons(services=[WEB, API]), ask)

@@ -1,4 +1,4 @@
-"""The HTTP address: ``/health`` while the process lives, ``/ready`` once it can answer."""
+"""The HTTP address: ``/health`` while the process lives, ``/ready`` once it can answer; ``/api`` for the commands."""
 
 import errno
 import os
@@ -7,12 +7,13 @@ from typing import Protocol
 
 from aiohttp import web
 
+from clusterdns.admin import env
 from clusterdns.errors import OperatorError
 
 Address = tuple[str, int]  # an IP address as text, and a port
 
 
-class State(Protocol):
+class State(env.State, Protocol):
     def ready_reasons(self) -> Sequence[str]:
         """Why queries cannot be answered yet, a line each; nothing when they can."""
 
@@ -51,6 +52,7 @@ class HttpServer:
         application = web.Application()
         application.router.add_get("/health", self._health)
         application.router.add_get("/ready", self._ready)
+        application.router.add_get("/api/v1/env", env.EnvApi(self._state).get)
         application.on_response_prepare.append(_without_server)
         return application
 
