@@ -16,7 +16,6 @@ from clusterdns.cluster.model import Key, Object, Pod, Published
 from clusterdns.cluster.state import State
 from clusterdns.controllers.manager import ControllerOptions, Controllers
 from clusterdns.engine.table import Table
-from clusterdns.zone.prepared import NXDOMAIN
 from clusterdns.zone.tree import Prepared, ZoneOptions
 
 Item = TypeVar("Item")
@@ -81,7 +80,7 @@ class World:
         """Publishes from one query to the next.  *now*: Unix seconds; a serial never falls (RFC 1982)."""
         if prepared.change.records_changed:
             self.serial = max(self.serial + 1, now)
-        self.table.apply(prepared, self.serial, NXDOMAIN)
+        self.table.apply(prepared, self.serial)
 
     def _shown(self, key: Key) -> Published | None:
         published = self.controllers.published(self.state, key)

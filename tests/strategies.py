@@ -10,7 +10,6 @@ from clusterdns.cluster.model import READY, Endpoint, EndpointSlice, Key, Port, 
 from clusterdns.engine.answer import Responder
 from clusterdns.engine.table import Table
 from clusterdns.zone.names import parse_name
-from clusterdns.zone.prepared import NXDOMAIN
 from clusterdns.zone.tree import ZoneOptions, drain
 
 # No test depends on speed: a deadline would make it.  Read here, before the tests that import this module.
@@ -71,7 +70,7 @@ def by_key(services: Iterable[Published]) -> dict[Key, Published]:
 
 def apply(table: Table, services: Services, namespaces: Iterable[str], serial: int = 1) -> None:
     """One round."""
-    table.apply(drain(table.tree.prepare(services, frozenset(namespaces))), serial, NXDOMAIN)
+    table.apply(drain(table.tree.prepare(services, frozenset(namespaces))), serial)
 
 
 def table_of(*services: Published, namespaces: Iterable[str] = (), options: ZoneOptions = OPTIONS) -> Table:

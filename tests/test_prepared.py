@@ -9,7 +9,6 @@ from strategies import cluster_ip, headless, many
 from clusterdns.cluster.addresses import parse_address
 from clusterdns.zone.names import Name, parse_name, to_text
 from clusterdns.zone.prepared import (
-    NXDOMAIN,
     SERVFAIL,
     Zone,
     compress,
@@ -45,11 +44,12 @@ def test_an_entry_is_the_answer_and_behind_it_the_additional_section() -> None:
     assert any(additional for _, additional in with_addresses(rrsets))
 
 
-def test_the_stride_of_addresses_is_what_each_record_takes() -> None:
+def test_the_stride_of_several_addresses_is_what_each_record_takes() -> None:
     four = entry(RRset(WEB, 5, (A(parse_address("10.0.0.1")), A(parse_address("10.0.0.2")))))
-    six = entry(RRset(WEB, 5, (AAAA(parse_address("fd00::1")),)))
-    assert (four.stride, six.stride, len(four.wire), len(six.wire)) == (16, 28, 32, 28)
-    assert entry(RRset(WEB, 5, (SRV(0, 1, 1, WEB),))).stride == 0
+    six = entry(RRset(WEB, 5, (AAAA(parse_address("fd00::1")), AAAA(parse_address("fd00::2")))))
+    assert (four.stride, six.stride, len(four.wire), len(six.wire)) == (16, 28, 32, 56)
+    assert entry(RRset(WEB, 5, (A(parse_address("10.0.0.1")),))).stride == 0, "there is nothing to turn"
+    assert entry(RRset(WEB, 5, (SRV(0, 1, 1, WEB), SRV(0, 1, 2, WEB)))).stride == 0
 
 
 def test_no_rdata_holds_a_pointer() -> None:
@@ -76,7 +76,7 @@ def test_counts_are_capped_at_what_a_count_can_say() -> None:
 
 def test_the_tail_is_the_soa_with_its_owner_in_the_question() -> None:
     zone = Zone(ZONE, ZONE, 30, reverse=False)
-    zone.publish(7, NXDOMAIN)
+    zone.publish(7)
     read = message(WEB, 1, section_counts(0, 1, 0), zone.tail(12 + len(WEB) - len(ZONE)))
     text = "cluster.local. 30 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 7 7200 1800 86400 30"
     assert [str(record) for record in read.authority] == [text]
@@ -88,10 +88,10 @@ def test_the_tail_is_the_soa_with_its_owner_in_the_question() -> None:
 def test_a_tail_is_encoded_once_for_each_serial() -> None:
     zone = Zone(ZONE, ZONE, 3600, reverse=False)
     assert zone.miss == SERVFAIL, "until something is published"
-    zone.publish(1, NXDOMAIN)
+    zone.publish(1)
     first = zone.tail(12)
     assert zone.tail(12) is first
-    zone.publish(2, NXDOMAIN)
+    zone.publish(2)
     assert zone.tail(12) != first
     assert (zone.ttl, zone.minimum) == (300, 3600)
 

@@ -26,12 +26,16 @@ class Reply(Struct):
     error: tuple[int, str] | None = None
 
 
-def records_of(entry: Entry, limit: int, owner: bytes = OWNER) -> list[bytes]:
+def records_of(entry: Entry, limit: int, owner: bytes = OWNER, first: int = 0) -> list[bytes]:
     """The answer records of *entry*, one by one, behind *owner*: their RDATA holds no pointers.
+
+    They begin with the one at *first* octets and go on behind the last with those before it.
 
     Ends behind the record that passes *limit* octets: more cannot be sent, and a Service may have 5,000.
     """
     wire, end, found, at = entry.wire, entry.cuts[0][1], [], 0
+    if first:
+        wire = wire[first:end] + wire[:first]
     while at < end and at <= limit:
         stop = at + 12 + int.from_bytes(wire[at + 10 : at + 12])
         found.append(owner + wire[at + 2 : stop])

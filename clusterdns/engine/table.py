@@ -11,8 +11,10 @@ from clusterdns.zone.pods import PodNames
 from clusterdns.zone.prepared import Change, Node
 from clusterdns.zone.records import Shown, shown_by_host
 from clusterdns.zone.tree import Prepared, Tree, ZoneOptions
+from clusterdns.zone.wildcards import Catalogue, is_wild, wild_node
 
 DERIVED_KEPT = 10_000  # nodes of derived names; each costs about 1 KiB
+WILD_KEPT = 64  # nodes of wildcards, with up to 1,000 records each
 HOSTS_KEPT = 64  # Services whose endpoints are kept by label: few are so large that it matters
 
 _Guard = tuple[tuple[Key, Published], ...]
@@ -28,6 +30,8 @@ class Table:
         self.apexes: Mapping[bytes, int] = {zone.apex: index for index, zone in enumerate(self.zones)}
         self.nodes: dict[Name, Node] = self.tree.before_sync()
         self._derived: FIFOCache[Name, tuple[_Guard, object, Node]] = FIFOCache(DERIVED_KEPT)
+        self._catalogue = Catalogue() if options.wildcards else None
+        self._wild: FIFOCache[tuple[Name, int], Node | None] = FIFOCache(WILD_KEPT)
         self._hosts: FIFOCache[Key, tuple[Published, dict[str, Shown]]] = FIFOCache(HOSTS_KEPT)
 
     def zone_of(self, name: bytes) -> int:
@@ -66,8 +70,17 @@ class Table:
             return None
         return self._reverse(name, zone) if self.zones[zone].reverse else self._forward(name, zone)
 
-    def apply(self, prepared: Prepared, serial: int, miss: int) -> None:
-        """Publishes a round: from one query to the next.  *serial* is for all zones, *miss* for absent names."""
+    def wild(self, name: Name, rtype: int, zone: int) -> Node | None:
+        """The node of an absent *name* with wildcards in it, with what it has of *rtype*; None: it matches nothing."""
+        if self._catalogue is None or self.zones[zone].reverse or not is_wild(name):
+            return None
+        if (name, rtype) not in self._wild:
+            apex, ttl = self.zones[zone].apex, self.options.ttl
+            self._wild[name, rtype] = wild_node(name, rtype, zone, apex, ttl, self._catalogue)
+        return self._wild[name, rtype]
+
+    def apply(self, prepared: Prepared, serial: int) -> None:
+        """Publishes a round: from one query to the next.  *serial* is for all zones."""
         change = prepared.change
         if change.size > Change.FULL_ABOVE:
             # Readers keep the old dictionary until the new one is whole.
@@ -77,8 +90,11 @@ class Table:
         else:
             self._assign(self.nodes, change)
         self.tree.apply(prepared)
+        if self._catalogue and change.records_changed:
+            self._catalogue.note(prepared.services)
+            self._wild.clear()
         for zone in self.zones:
-            zone.publish(serial, miss)
+            zone.publish(serial)
 
     @staticmethod
     def _assign(nodes: dict[Name, Node], change: Change) -> None:

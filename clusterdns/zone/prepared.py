@@ -30,8 +30,9 @@ class Entry(Struct, frozen=True, gc=False):
     """The records of one type at one owner.
 
     *wire* is the answer section and behind it the additional one.  *cuts* are (records, end in wire) of the answer
-    RRset and then of each additional RRset.  *stride* is the octets per answer record where all are equal (A, AAAA),
-    else 0.  *counts* and *counts_opt* are the four section counts of a whole response, without and with an OPT.
+    RRset and then of each additional RRset.  *stride* is the octets per answer record where there are several, all
+    are equal (A, AAAA) and nothing follows them, else 0.  *counts* and *counts_opt* are the four section counts of a
+    whole response, without and with an OPT.
     """
 
     wire: bytes
@@ -73,12 +74,13 @@ class Node(Struct, frozen=True, gc=False):
 class Zone:
     """An apex and what its negative answers end in.  The table holds one for each zone, for the process's life.
 
-    *miss* says what an absent name gets: NXDOMAIN, SERVFAIL (not synced), or DEFER (forwarded).
+    *miss* says what an absent name gets: SERVFAIL until something is published, then *absent*: NXDOMAIN, or DEFER where
+    engine.answer decides (forwarding, wildcards).
     """
 
-    __slots__ = ("_tails", "apex", "minimum", "miss", "primary", "reverse", "serial", "ttl")
+    __slots__ = ("_absent", "_tails", "apex", "minimum", "miss", "primary", "reverse", "serial", "ttl")
 
-    def __init__(self, apex: Name, primary: Name, ttl: int, *, reverse: bool) -> None:
+    def __init__(self, apex: Name, primary: Name, ttl: int, *, reverse: bool, absent: int = NXDOMAIN) -> None:
         self.apex = apex
         self.primary = primary  # the zone that the name server's and the mailbox's names are in
         self.reverse = reverse
@@ -86,10 +88,11 @@ class Zone:
         self.ttl = min(ttl, 300)  # CoreDNS's bound, and so of what a negative answer may be kept (RFC 2308 §5)
         self.serial = 0
         self.miss = SERVFAIL
+        self._absent = absent
         self._tails: dict[int, bytes] = {}
 
-    def publish(self, serial: int, miss: int) -> None:
-        self.serial, self.miss = serial, miss
+    def publish(self, serial: int) -> None:
+        self.serial, self.miss = serial, self._absent
         self._tails.clear()
 
     def soa(self) -> SOA:
@@ -157,7 +160,6 @@ def entry(rrset: RRset, additional: Iterable[RRset] = ()) -> Entry:
     """Prepared for a question that is exactly ``rrset.owner``."""
     wire = encode_rrset(rrset, OWNER)
     first = len(rrset.rdatas[0].to_wire())
-    stride = 12 + first if rrset.rtype in (1, 28) else 0
     parts, end = [wire], len(wire)
     count, cuts, extra = len(rrset.rdatas), [(len(rrset.rdatas), end)], 0
     for more in additional:
@@ -165,6 +167,7 @@ def entry(rrset: RRset, additional: Iterable[RRset] = ()) -> Entry:
         end += len(parts[-1])
         cuts.append((len(more.rdatas), end))
         extra += len(more.rdatas)
+    stride = 12 + first if rrset.rtype in (1, 28) and count > 1 and not extra else 0
     counts = section_counts(count, 0, extra), section_counts(count, 0, extra + 1)
     return Entry(b"".join(parts), tuple(cuts), stride, *counts)
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from clusterdns.cluster.model import Key, Published
 from clusterdns.zone.filters import Filters
-from clusterdns.zone.names import MAX_OCTETS, Name, child, label, parent
+from clusterdns.zone.names import MAX_OCTETS, Name, child, is_below, label, parent
 from clusterdns.zone.pods import PodNames
 from clusterdns.zone.prepared import DEFER, NXDOMAIN, Change, Entry, Node, Zone, entry, with_addresses
 from clusterdns.zone.rdata import CNAME, NS, SRV, TXT, RRset, address_rrsets
@@ -40,12 +40,30 @@ class ZoneOptions(Struct, frozen=True):
     ns_addresses: tuple[bytes, ...] = (b"\x7f\0\0\1",)
     pods: str = "disabled"  # disabled | insecure | verified
     filters: Filters = Filters()
+    wildcards: bool = False
+    fallthrough: tuple[Name, ...] = ()
+    upstream: bool = False  # somebody could be asked for what falls through
 
     def zones(self) -> list[Zone]:
         """Forward ones first; a Node's zone is an index of this list."""
         primary = self.domains[0]
-        forward = [Zone(apex, apex, self.ttl, reverse=False) for apex in self.domains]
-        return forward + [Zone(apex, primary, self.ttl, reverse=True) for apex in self.reverse]
+        forward = [Zone(apex, apex, self.ttl, reverse=False, absent=self._absent(apex)) for apex in self.domains]
+        return forward + [
+            Zone(apex, primary, self.ttl, reverse=True, absent=self._absent(apex)) for apex in self.reverse
+        ]
+
+    def _absent(self, apex: Name) -> int:
+        if self.wildcards and apex in self.domains:
+            return DEFER
+        return DEFER if falls_through(apex, self.fallthrough, upstream=self.upstream) else NXDOMAIN
+
+
+def falls_through(apex: Name, fallthrough: Iterable[Name], *, upstream: bool) -> bool:
+    """Whether others are asked for names that the zone at *apex* lacks; the root in *fallthrough* means every zone.
+
+    *upstream*: there is somebody to ask.  Otherwise the zone answers itself, as without ``fallthrough``.
+    """
+    return upstream and any(is_below(apex, zone) for zone in fallthrough)
 
 
 class Prepared(Struct):
@@ -223,6 +241,20 @@ def _statics(options: ZoneOptions) -> dict[Name, Node]:
         nodes[owner] = Node(zone, {rrset.rtype: entry(rrset) for rrset in own})
         for labels in (b"\x03dns", b"\x03svc", b"\x03pod"):
             nodes[Name(labels + apex)] = Node(zone, {})
+    return _between(options) | nodes
+
+
+def _between(options: ZoneOptions) -> dict[Name, Node]:
+    """Names between the apex of a zone and that of another one inside it: they exist (RFC 8020)."""
+    zones = {apex: zone for zone, apex in enumerate((*options.domains, *options.reverse))}
+    nodes: dict[Name, Node] = {}
+    for apex in zones:
+        above, found = parent(apex), []
+        while above not in zones and above[0]:
+            found.append(above)
+            above = parent(above)
+        if above in zones and above != apex:
+            nodes.update((name, Node(zones[above], {})) for name in found)
     return nodes
 
 
