@@ -18,12 +18,15 @@ from clusterdns.config import Settings
 from clusterdns.engine.answer import TCP, Responder
 from clusterdns.errors import BackendError, OperatorError, Problem
 from clusterdns.options import controller_options, zone_options
-from clusterdns.publish import Publisher, World, build
+from clusterdns.problem_log import log_news
+from clusterdns.publish import Publisher
+from clusterdns.sources.allocations import AllocationFile, Keeper
 from clusterdns.sources.manifests import Manifests
 from clusterdns.sources.reading import load
 from clusterdns.transports.sockets import Address, address_text, bind_pairs, local_addresses
 from clusterdns.transports.stream import StreamListener
 from clusterdns.transports.udp import UdpListener
+from clusterdns.world import World, build
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.records import service_name
 from clusterdns.zone.zonefile import zone_text
@@ -88,9 +91,13 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         hosts = [address for host, _ in settings.listen for address in local_addresses(host)]
-        self._world = World(zone_options(settings, hosts), controller_options(settings))
+        file = AllocationFile(settings.state_dir) if settings.state_dir else None
+        memory = file.load() if file else None
+        self._world = World(zone_options(settings, hosts), controller_options(settings), memory)
+        self._keeper = Keeper(file, self._world.controllers.export) if file else None
         self._source = Manifests(settings.manifests)
-        self._publisher = Publisher(self._world)
+        self._publisher = Publisher(self._world, after=self._after_round)
+        self._told: tuple[Problem, ...] = ()  # problems between objects, as last logged
         self._udp: list[UdpListener] = []
         self._streams: list[StreamListener] = []
         self._http = HttpServer(self)
@@ -112,6 +119,7 @@ class Server:
     async def run(self) -> int:
         self._handle_signals()
         publishing = asyncio.create_task(self._publisher.run(self._source))
+        keeping = asyncio.create_task(self._keeper.run()) if self._keeper else None
         try:
             http = await self._http.start(self._settings.http)
             await self._first_round(publishing)
@@ -119,11 +127,14 @@ class Server:
             self._announce(bound, http)
             await self._until_ended(publishing)
         except BackendError as fault:
-            logger.error("%s", fault)  # noqa: TRY400 - a traceback helps nobody here
+            logger.error("%s", fault)
             return 1
         finally:
-            publishing.cancel()
-            await asyncio.gather(publishing, return_exceptions=True)
+            for task in filter(None, (publishing, keeping)):
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            if self._keeper and self._publisher.rounds:
+                self._keeper.save()
             await self._close()
         return 0
 
@@ -132,6 +143,21 @@ class Server:
         loop.add_signal_handler(signal.SIGTERM, self._end, True)
         loop.add_signal_handler(signal.SIGINT, self._end, False)
         loop.add_signal_handler(signal.SIGHUP, self._source.request_scan)
+
+    def _after_round(self) -> None:
+        problems = self._world.controllers.problems()
+        log_news(logger, self._told, problems)
+        self._told = problems
+        if self._keeper:
+            self._keeper.note()
+        elif self._publisher.rounds == 1 and (displaced := self._world.controllers.displaced()):
+            logger.warning(
+                "%s got another ClusterIP than its name's first choice, which was taken (%s%s): "
+                "a restart may change it; set state_dir to keep it",
+                _some(len(displaced), "Service"),
+                ", ".join(map(str, displaced[:3])),
+                ", ..." if len(displaced) > 3 else "",
+            )
 
     def _end(self, patient: bool) -> None:
         self._patient = patient

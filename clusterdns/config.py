@@ -38,6 +38,7 @@ class Settings(Struct, frozen=True):
     ns_addresses: tuple[bytes, ...] = ()  # packed; (): the listen addresses
     cluster_dns: tuple[bytes, ...] = (b"\x0a\x60\x00\x0a",)  # packed
     stand_ins: bool = True
+    state_dir: str = ""  # "": nothing is written
     lameduck: float = 5.0  # seconds
 
 
@@ -68,6 +69,7 @@ SETTINGS = {
         Setting("ns_addresses", [], "addresses of the zones' name server; [] means the listen addresses"),
         Setting("cluster_dns", ["10.96.0.10"], "nameservers in the resolv.conf of pods, for `clusterdns resolvconf`"),
         Setting("stand_ins", "true", "make stand-in pods for workloads without pods: true or false"),
+        Setting("state_dir", "", "folder that keeps allocated addresses and node ports over a restart; none if empty"),
         Setting("lameduck", "5", "seconds that answering goes on after SIGTERM, or 500ms, 1m; sooner when it is quiet"),
     )
 }

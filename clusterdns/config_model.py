@@ -161,4 +161,5 @@ class Model(BaseModel):
     ns_addresses: _Addresses
     cluster_dns: _Addresses
     stand_ins: Annotated[bool, _one(truth)]
+    state_dir: Annotated[str, _one(str)]
     lameduck: Annotated[float, _one(seconds)]

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from clusterdns.config import load_settings
 from clusterdns.engine.answer import Responder
 from clusterdns.options import controller_options, zone_options
-from clusterdns.publish import build
 from clusterdns.sources.reading import load
+from clusterdns.world import build
 
 Answer = Callable[[bytes, str], bytes | None]  # (query, "udp" | "tcp") -> response, or None for silence
 

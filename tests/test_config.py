@@ -37,6 +37,7 @@ def test_the_defaults() -> None:
         ns_addresses=(),
         cluster_dns=(b"\x0a\x60\x00\x0a",),
         stand_ins=True,
+        state_dir="",
         lameduck=5.0,
     )
     assert expected == DEFAULTS
@@ -50,7 +51,7 @@ def test_the_reference_file_holds_every_setting_with_its_default_and_a_comment()
     assert load_settings({}, {}, str(REFERENCE)) == DEFAULTS
     for name, setting in SETTINGS.items():
         quoted = [f'"{item}"' for item in setting.default] if isinstance(setting.default, list) else None
-        shown = f"[{', '.join(quoted)}]" if quoted is not None else setting.default
+        shown = f"[{', '.join(quoted)}]" if quoted is not None else setting.default or '""'
         assert f"\n{name}: {shown}\n" in text
 
 

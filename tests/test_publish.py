@@ -8,7 +8,8 @@ import pytest
 from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Key, Namespace, Service, ServicePort
 from clusterdns.controllers.manager import ControllerOptions
-from clusterdns.publish import SLICE_SECONDS, Publisher, World, build
+from clusterdns.publish import SLICE_SECONDS, Publisher
+from clusterdns.world import World, build
 from clusterdns.zone.names import parse_name
 from clusterdns.zone.prepared import SERVFAIL
 from clusterdns.zone.tree import ZoneOptions

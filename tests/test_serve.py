@@ -185,6 +185,37 @@ def test_the_start_says_what_is_served_and_what_to_try() -> None:
     assert lines[-1].startswith("ready: cluster.local. on 127.0.0.1:")
 
 
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: NAME, namespace: shop}
+spec: {ports: [{port: 80}]}
+"""
+
+
+def services(*names: str) -> str:
+    return "---".join(SERVICE.replace("NAME", name) for name in names)
+
+
+def test_allocated_addresses_stay_over_a_restart(tmp_path: Path) -> None:
+    """Whatever came or went in between: the range holds six, so that without memory they would move."""
+    manifests, settings = tmp_path / "manifests", {"state_dir": tmp_path / "state", "service_cidr": "10.96.0.0/29"}
+    manifests.mkdir()
+    write_manifests(manifests, services("a", "b", "c", "d"))
+    with serving(manifests, **settings) as server:
+        before = [addresses(server, f"{name}.shop.svc.cluster.local") for name in "abcd"]
+    assert len({address for found in before for address in found}) == 4
+    write_manifests(manifests, services("x", "c", "d", "y"))
+    with serving(manifests, **settings) as server:
+        assert [addresses(server, f"{name}.shop.svc.cluster.local") for name in "cd"] == before[2:]
+
+
+def test_problems_between_objects_are_logged(tmp_path: Path) -> None:
+    write_manifests(tmp_path, services("a", "b").replace("{ports", "{clusterIP: 10.96.0.9, ports"))
+    with serving(tmp_path) as server:
+        until(lambda: any("10.96.0.9 is already that of shop/a" in line for line in server.output), server)
+
+
 def can_make_namespaces() -> bool:
     if not shutil.which("unshare") or not shutil.which("ip"):
         return False

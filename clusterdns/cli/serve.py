@@ -31,6 +31,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
     cluster_dns: Annotated[
         list[str] | None, typer.Option(metavar="ADDR", help="Of pods' resolv.conf; repeatable.")
     ] = None,
+    state_dir: Annotated[str | None, typer.Option(metavar="FOLDER", help="Keeps allocations over a restart.")] = None,
     stand_ins: Annotated[
         bool | None, typer.Option("--stand-ins/--no-stand-ins", help="Stand-in pods for workloads without pods.")
     ] = None,
@@ -55,6 +56,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         "ns_addresses": ns_addresses,
         "cluster_dns": cluster_dns,
         "stand_ins": stand_ins,
+        "state_dir": state_dir,
         "lameduck": lameduck,
     }
     settings = load_settings(flags, os.environ, config)

@@ -14,7 +14,7 @@ import typer
 from clusterdns.errors import BackendError, OperatorError
 
 if TYPE_CHECKING:
-    from clusterdns.publish import World
+    from clusterdns.world import World
 
 SERVER = "http://127.0.0.1:9153"  # where `clusterdns serve` has its HTTP address by default
 SECONDS = 5.0  # for a server's answer
@@ -33,8 +33,8 @@ def world(sources: Sequence[str], config: str | None) -> "World":
     """
     from clusterdns.config import load_settings
     from clusterdns.options import controller_options, zone_options
-    from clusterdns.publish import build
     from clusterdns.sources.reading import load
+    from clusterdns.world import build
 
     settings = load_settings({}, os.environ, config)
     loaded = load(sources)

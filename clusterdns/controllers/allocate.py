@@ -75,6 +75,7 @@ class Allocator:
         self._waiting: set[Claimant] = set()
         self._full = False  # nothing was freed since a search found nothing: do not search again
         self.refused: frozenset[Claimant] = frozenset()  # who came away empty from the last ``settle``
+        self.displaced: set[Claimant] = set()  # who found its first choice held: a restart may find it free
 
     def __getitem__(self, claimant: Claimant) -> int | None:
         return self._held.get(claimant)
@@ -109,6 +110,8 @@ class Allocator:
                 self._held[claimant] = value
                 self._holders[value] = claimant
                 served.add(claimant)
+                if value != next(self._candidates(start)):
+                    self.displaced.add(claimant)
         self._waiting -= served
         self.refused = frozenset(self._waiting)
         return served
@@ -119,6 +122,7 @@ class Allocator:
     def _release(self, claimant: Claimant) -> None:
         if (value := self._held.pop(claimant, None)) is not None:
             del self._holders[value]
+            self.displaced.discard(claimant)
             self._full = False
 
     def _covers(self, value: int) -> bool:

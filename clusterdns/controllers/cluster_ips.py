@@ -81,6 +81,9 @@ class ClusterIPs:
             return service
         return replace(service, cluster_ips=addresses, ip_families=found)
 
+    def displaced(self) -> list[Key]:
+        return sorted({Key(*name) for one in self._allocators.values() for name in one.displaced})
+
     def export(self) -> dict[str, str]:
         return export_addresses(self._allocators)
 

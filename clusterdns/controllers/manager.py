@@ -108,6 +108,10 @@ class Controllers:
             found += self._stand_ins.problems(self._state)
         return tuple(sorted(found))
 
+    def displaced(self) -> list[Key]:
+        """Services whose ClusterIP was somebody else's first choice, too: without memory a restart may move them."""
+        return self._cluster_ips.displaced()
+
     def export(self) -> Memory:
         return Memory(
             self._cluster_ips.export(),

@@ -1,7 +1,9 @@
 """What was allocated, on disk (the setting ``state_dir``): nobody moves over a restart."""
 
+import asyncio
 import logging
 import os
+from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 
@@ -14,6 +16,7 @@ logger = logging.getLogger("clusterdns.allocations")
 
 NAME = "allocations.json"
 FORMAT = "clusterdns allocations 1"
+SAVE_SECONDS = 1.0
 
 
 class _Envelope(Struct):
@@ -79,6 +82,30 @@ class AllocationFile:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+class Keeper:
+    """Saves what was allocated soon after it changed, off the loop."""
+
+    def __init__(self, file: AllocationFile, export: Callable[[], Memory]) -> None:
+        self._file, self._export = file, export
+        self._changed = asyncio.Event()
+
+    def note(self) -> None:
+        """Something may have been allocated."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Endless; at most a write in SAVE_SECONDS, so that a folder in motion costs little."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await asyncio.to_thread(self.save)
+            await asyncio.sleep(SAVE_SECONDS)
+
+    def save(self) -> None:
+        """Now.  Any thread may call it: what is exported is copied in one step of the interpreter."""
+        self._file.save(self._export())
 
 
 def _encode(memory: Memory) -> bytes:

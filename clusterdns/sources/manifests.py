@@ -7,12 +7,11 @@ sorted out by ``sources.holding``.  Everything that touches files runs in a work
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
-
-from msgspec.structs import replace
+from collections.abc import AsyncIterator, Sequence
 
 from clusterdns.cluster.events import Event
 from clusterdns.errors import Problem
+from clusterdns.problem_log import log_news
 from clusterdns.sources.folder import check_roots
 from clusterdns.sources.reading import Reader, Report
 from clusterdns.sources.scan import RESTLESS, SYSTEM_CLOCK, Clock
@@ -24,7 +23,6 @@ INTERVAL = 2.0  # seconds between scans without a hint
 SHARE = 0.05  # of the time may be spent on those
 HOLD = 0.2  # seconds that what has settled waits for what has not
 HINT_PAUSE = 0.03  # seconds from a hint, itself some 20 ms old, to the scan: by then the file has settled
-LOGGED = 100  # problems per scan; ``problems`` has them all
 
 
 class Manifests:
@@ -101,7 +99,7 @@ class Manifests:
         self._hinted = False
 
     def _take(self, report: Report) -> None:
-        _log_news(self._report.problems, report.problems)
+        log_news(logger, self._report.problems, report.problems)
         self._report = report
 
     async def _pause(self, due: float, cost: float) -> None:
@@ -117,20 +115,3 @@ class Manifests:
                 await self._wake.wait()
                 await asyncio.sleep(max(HINT_PAUSE, rested - loop.time()))
         self._wake.clear()
-
-
-def _log_news(before: Iterable[Problem], after: Iterable[Problem]) -> None:
-    """New problems once each, and those that are gone; one that merely moved to another line is neither."""
-    if before == after:
-        return
-    old, new = ({replace(problem, line=0): problem for problem in problems} for problems in (before, after))
-    come = [problem for key, problem in new.items() if key not in old]
-    for problem in come[:LOGGED]:
-        logger.log(logging.ERROR if problem.severity == "error" else logging.WARNING, "%s", problem)
-    if len(come) > LOGGED:
-        logger.error("and %d more problems", len(come) - LOGGED)
-    gone = [problem for key, problem in old.items() if key not in new]
-    for problem in gone[:LOGGED]:
-        logger.info("mended: %s", problem)
-    if len(gone) > LOGGED:
-        logger.info("mended: %d more problems", len(gone) - LOGGED)
