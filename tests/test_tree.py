@@ -132,6 +132,7 @@ def test_any_partition_into_rounds_in_any_order_is_the_same(
     assert_same(table, fresh)
 
 
+@settings(max_examples=40)
 @given(rounds)
 def test_taking_everything_away_leaves_what_an_empty_build_has(history: list[tuple[Services, frozenset[str]]]) -> None:
     table = Table(OPTIONS)
@@ -142,6 +143,7 @@ def test_taking_everything_away_leaves_what_an_empty_build_has(history: list[tup
     assert not table.tree.published
 
 
+@settings(max_examples=40)
 @given(rounds)
 def test_every_holder_of_an_address_is_published_and_shows_it(history: list[tuple[Services, frozenset[str]]]) -> None:
     table = Table(OPTIONS)
