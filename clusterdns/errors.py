@@ -31,4 +31,19 @@ class Problem(msgspec.Struct, frozen=True, order=True):
     def __str__(self) -> str:
         where = f"{self.path}:{self.line}" if self.line else self.path
         subject = f" {self.subject}" if self.subject else ""
-        return f"{where}: {self.severity} {self.code}{subject}: {self.text}; {self.remedy}"
+        return printable(f"{where}: {self.severity} {self.code}{subject}: {self.text}; {self.remedy}")
+
+
+def printable(text: str) -> str:
+    """On one line and without what a terminal obeys: what stands in a file must not forge a line of the log."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def shortened(text: str, most: int = 400) -> str:
+    """*most* characters of it, from both ends: a message tells of a value and is no place to keep it."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"

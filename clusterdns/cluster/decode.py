@@ -3,10 +3,12 @@
 Documents that did not change since the last read of their file are not read again: see DocumentCache.
 """
 
+import logging
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from typing import Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -14,11 +16,17 @@ from msgspec.structs import replace
 
 from clusterdns.cluster.compose import compose
 from clusterdns.cluster.documents import Document, DocumentError, Limits, locate, split
+from clusterdns.cluster.faults import and_more
 from clusterdns.cluster.json_stream import is_json, json_documents, json_items
 from clusterdns.cluster.manifest import Identity, Reading, identity_of, items_of
 from clusterdns.cluster.model import Object, Place
 from clusterdns.cluster.schema import read_header
-from clusterdns.errors import Problem
+from clusterdns.errors import Problem, printable, shortened
+
+logger = logging.getLogger("clusterdns.manifests")
+
+MOST_PROBLEMS = 1000  # of one file, told one by one
+MOST_KINDS = 100  # counted one by one
 
 _MEANT_AS_JSON = re.compile(rb"\s*(?:\{\s*\"|\[\s*[\[{\"])")
 
@@ -38,7 +46,7 @@ class _Unit(Struct, frozen=True):
     place: Place  # its first octet
     objects: tuple[Object, ...] = ()
     problems: tuple[Problem, ...] = ()
-    skipped: tuple[str, ...] = ()
+    skipped: Mapping[str, int] = {}
     broken: tuple[Identity | None, ...] = ()
 
     def moved(self, place: Place) -> "_Unit":
@@ -81,41 +89,71 @@ def decode_file(data: bytes, path: str, cache: DocumentCache, limits: Limits = L
     """Never raises: whatever is wrong with *data* is in ``problems``."""
     cache.begin()
     try:
-        documents = split(data)
+        documents = split(data, limits.documents)
     except DocumentError as error:
-        return _joined([_rejected(Document(data, 1, 0), path, error)])
-    return _joined(list(_units(documents, path, cache, limits)))
+        return _joined([_rejected(Document(data, 1, 0), path, error)], path)
+    return _joined(_units(documents, path, cache, limits), path)
 
 
-def _joined(units: list[_Unit]) -> Decoded:
-    return Decoded(
-        objects=tuple(item for unit in units for item in unit.objects),
-        problems=tuple(problem for unit in units for problem in unit.problems),
-        skipped=dict(Counter(kind for unit in units for kind in unit.skipped)),
-        broken=tuple(name for unit in units for name in unit.broken),
-    )
+def _joined(units: Iterable[_Unit], path: str) -> Decoded:
+    objects: list[Object] = []
+    problems: list[Problem] = []
+    skipped: Counter[str] = Counter()
+    broken: dict[Identity | None, None] = {}
+    for unit in units:
+        objects += unit.objects
+        problems += unit.problems
+        skipped.update(unit.skipped)
+        broken |= dict.fromkeys(unit.broken)
+    return Decoded(tuple(objects), first_problems(problems, path, MOST_PROBLEMS), _few_kinds(skipped), tuple(broken))
+
+
+def first_problems(problems: Sequence[Problem], path: str, most: int) -> tuple[Problem, ...]:
+    """*most* of them, and one at *path* that counts the rest."""
+    rest = problems[most:]
+    if not rest:
+        return tuple(problems)
+    severity: Literal["error", "warning"] = "error" if any(one.severity == "error" for one in rest) else "warning"
+    fault = and_more((), severity, len(rest))
+    return (*problems[:most], Problem(path, 0, severity, fault.code, "", fault.text, fault.remedy))
+
+
+def _few_kinds(skipped: Counter[str]) -> dict[str, int]:
+    few = dict(skipped.most_common(MOST_KINDS))
+    if rest := skipped.total() - sum(few.values()):
+        few["other"] = few.get("other", 0) + rest
+    return few
 
 
 def _units(documents: list[Document], path: str, cache: DocumentCache, limits: Limits) -> Iterator[_Unit]:
     octets = 0
-    for document in documents:
-        if is_json(document):
+    for count, document in enumerate(documents):
+        if count == limits.documents:
+            yield _rejected(document, path, _too_many(document, f"{limits.documents} documents in one file"))
+        elif is_json(document):
             yield from _json_units(document, path, cache, limits)
-            continue
-        octets += len(document.text)
-        if octets > limits.octets:
-            yield _rejected(document, path, _too_large(document, limits))
-            return
-        yield _cached(document, path, cache, None, limits)
+        else:
+            octets += len(document.text)
+            if octets > limits.octets:
+                yield _rejected(document, path, _too_much(document, limits))
+                return
+            yield _cached(document, path, cache, None, limits)
 
 
-def _too_large(document: Document, limits: Limits) -> DocumentError:
+def _too_much(document: Document, limits: Limits) -> DocumentError:
     text = f"more than {limits.octets >> 20} MiB of YAML in one file: the rest is not read"
-    return DocumentError(document.line, text, "split the file, or write it as JSON, which has no such limit", "CD102")
+    return DocumentError(document.line, text, "split the file, write it as JSON, or raise max_yaml_octets", "CD102")
+
+
+def _too_many(document: Document, what: str) -> DocumentError:
+    return DocumentError(document.line, f"more than {what}: the rest is not read", "split the file", "CD102")
 
 
 def _json_units(document: Document, path: str, cache: DocumentCache, limits: Limits) -> Iterator[_Unit]:
-    for part, error in json_documents(document):
+    for count, (part, error) in enumerate(json_documents(document, limits.malformed)):
+        if count == limits.documents:
+            yield _rejected(part, path, _too_many(part, f"{count} JSON documents one after another"))
+            return
         if error:
             yield _not_json(part, path, cache, limits, error)
             continue
@@ -125,8 +163,10 @@ def _json_units(document: Document, path: str, cache: DocumentCache, limits: Lim
         if items is None:
             yield _cached(part, path, cache, ("", ""), limits)
             continue
-        for item in json_items(part, items.sources):
+        for item in json_items(part, items.sources[: limits.items]):
             yield _cached(item, path, cache, items.implied, limits)
+        if len(items.sources) > limits.items:
+            yield _rejected(part, path, _too_many(part, f"{limits.items} items in one list"))
 
 
 def _not_json(part: Document, path: str, cache: DocumentCache, limits: Limits, error: DocumentError) -> _Unit:
@@ -146,7 +186,15 @@ def _cached(
     place = Place(path, document.line, document.offset)
     unit = cache.get(key, place)
     if unit is None:
-        unit = _read_yaml(document, path, limits) if implied is None else _read_json(document, path, implied)
+        try:
+            unit = (
+                _read_yaml(document, path, limits) if implied is None else _read_json(document, path, implied, limits)
+            )
+        except Exception as error:
+            # A mistake of ours.  It costs this document and not the server: no file may end the process.
+            logger.exception("%s:%d: this document cannot be read", printable(path), document.line)
+            text = f"clusterdns itself fails at it ({type(error).__name__})"
+            unit = _rejected(document, path, DocumentError(document.line, text, "report this as a bug", "CD109"))
         cache.put(key, unit)
     return unit
 
@@ -162,7 +210,10 @@ def _read_yaml(document: Document, path: str, limits: Limits) -> _Unit:
     return _finished(document, path, reading)
 
 
-def _read_json(document: Document, path: str, implied: tuple[str, str]) -> _Unit:
+def _read_json(document: Document, path: str, implied: tuple[str, str], limits: Limits) -> _Unit:
+    if len(document.text) > limits.object_octets:
+        text = f"one object of {len(document.text) >> 20} MiB: at most {limits.object_octets >> 20} MiB are read"
+        return _rejected(document, path, DocumentError(document.line, text, "distribute it over several", "CD102"))
     reading = Reading(Place(path, document.line, document.offset), {})
     try:
         reading.read(Raw(document.text), implied=implied)
@@ -173,22 +224,24 @@ def _read_json(document: Document, path: str, implied: tuple[str, str]) -> _Unit
 
 def _finished(document: Document, path: str, reading: Reading) -> _Unit:
     """Where every fault is has only to be found out if there is one."""
-    lines = locate(document, {fault.path for _, fault in reading.faults}) if reading.faults else {}
+    faults = [*reading.faults, *reading.more()]
+    lines = locate(document, {fault.path for _, fault in faults}) if faults else {}
     problems = (
         Problem(path, lines[fault.path], fault.severity, fault.code, about, fault.text, fault.remedy)
-        for about, fault in reading.faults
+        for about, fault in faults
     )
     return _Unit(
         Place(path, document.line, document.offset),
         tuple(reading.objects),
         tuple(dict.fromkeys(problems)),
-        tuple(reading.skipped),
+        reading.skipped,
         tuple(reading.broken),
     )
 
 
 def _rejected(document: Document, path: str, error: DocumentError) -> _Unit:
     name = identity_of(error.partial, whole=False)
-    about = f"{name[0]} {name[1]}" if name else ""
-    problem = Problem(path, error.line, "error", error.code, about, error.problem, error.remedy)
+    about = shortened(f"{name[0]} {name[1]}") if name else ""
+    text, remedy = shortened(error.problem), shortened(error.remedy)
+    problem = Problem(path, error.line, "error", error.code, about, text, remedy)
     return _Unit(Place(path, document.line, document.offset), problems=(problem,), broken=(name,))

@@ -5,6 +5,7 @@ Nothing here knows Kubernetes.  Trees are made in ``cluster.compose``.
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -15,6 +16,8 @@ try:
     from yaml import CSafeLoader as EventParser
 except ImportError:  # a PyYAML built without libyaml: the same events, twenty times slower
     from yaml import SafeLoader as EventParser  # type: ignore[assignment]
+
+from clusterdns.cluster.raw_json import MOST_ITEMS
 
 Path = tuple[str | int, ...]  # ("spec", "ports", 0, "port")
 
@@ -32,10 +35,15 @@ class DocumentError(Exception):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What one document may cost, so that no file can stall or crash a server."""
+    """What one file may cost, so that none can stall or crash a server."""
 
-    octets: int = 16 << 20
-    depth: int = 200
+    octets: int = 16 << 20  # of all YAML in it
+    json_octets: int = 256 << 20  # of all of it, if it begins as JSON does
+    documents: int = 100_000
+    items: int = MOST_ITEMS  # of one JSON list
+    malformed: int = 100  # JSON values that are none: each may cost a look at all the rest
+    object_octets: int = 8 << 20  # of one JSON object; an API server takes 3 MiB
+    depth: int = 200  # of each document, as the rest
     nodes: int = 2_000_000  # aliases count as what they stand for
     aliases: int = 10_000
 
@@ -54,24 +62,34 @@ _STARTS_WITH_MARKER = re.compile(rb"(?:---|\.\.\.)(?=[ \t\r\n]|\Z)")
 _CONTENT = re.compile(rb"(?m)^(?:[ \t]+[^\s#]|[^\s#%])")  # neither blank, comment nor directive
 
 
-def split(data: bytes) -> list[Document]:
+def split(data: bytes, most: int = Limits().documents) -> list[Document]:
     """Cuts at lines that begin with ``---`` or ``...``: YAML allows these nowhere inside a document.
 
-    Parts without content vanish.  Raises DocumentError for what is not UTF-8 at all (UTF-16, binaries).
+    Parts without content vanish.  Of more than *most* documents the last is all the rest of the file.  Raises
+    DocumentError for what is not UTF-8 at all (UTF-16, binaries).
     """
     _refuse_other_encodings(data)
-    start = len(_BOM) if data.startswith(_BOM) else 0
-    cuts = [start]
-    if b"\n---" in data or b"\n..." in data:  # a search of its own: ten times faster than the expression
-        cuts += [found.end() for found in _MARKER.finditer(data, start)]
-    documents, line, last = [], 1, 0
-    for begin, end in zip(cuts, [*cuts[1:], len(data)], strict=True):
+    documents: list[Document] = []
+    line, last = 1, 0
+    for begin, end in _parts(data, 10 * most):
         text = data[begin:end]
         line, last = line + data.count(b"\n", last, begin), begin
         marker = _STARTS_WITH_MARKER.match(text)
         if _CONTENT.search(text[marker.end() :] if marker else text):
+            if len(documents) == most:
+                return [*documents, Document(data[begin:], line, begin)]
             documents.append(Document(text, line, begin))
     return documents
+
+
+def _parts(data: bytes, most: int) -> Iterator[tuple[int, int]]:
+    """Begin and end of at most *most* parts, empty ones too, and of the rest."""
+    begin = len(_BOM) if data.startswith(_BOM) else 0
+    if b"\n---" in data or b"\n..." in data:  # a search of its own: ten times faster than the expression
+        for found in islice(_MARKER.finditer(data, begin), most):
+            yield begin, found.end()
+            begin = found.end()
+    yield begin, len(data)
 
 
 def _refuse_other_encodings(data: bytes) -> None:
@@ -172,16 +190,28 @@ def syntax_error(error: yaml.YAMLError, document: Document, partial: Any) -> Doc
     mark = getattr(error, "problem_mark", None)
     position = getattr(error, "position", 0) or 0  # of a ReaderError, which has no mark
     row = mark.line if mark is not None else document.text.count(b"\n", 0, position)
-    row = min(row, document.text.count(b"\n"))
     reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "this is no YAML")
     problem, remedy = next(
         (e for start, e in _EXPLAINED.items() if reason.startswith(start)), (reason, "mend the YAML")
     )
-    if re.match(rb"\s*\t", document.text.split(b"\n")[row]):
+    row, text = _row(document.text, row)
+    if re.match(rb"\s*\t", text):
         problem, remedy = _EXPLAINED["found a tab character"]
     elif mark is None and ("UTF-8" in reason or "codec" in str(error)):
         problem, remedy = "text that is not UTF-8", "save the file as UTF-8"
     return DocumentError(document.line + row, problem, remedy, "CD103", partial)
+
+
+def _row(text: bytes, row: int) -> tuple[int, bytes]:
+    """That row of *text* or its last one, without a list of all the millions that there may be."""
+    begin = 0
+    for at in range(row):
+        following = text.find(b"\n", begin) + 1
+        if not following:
+            return at, text[begin:]
+        begin = following
+    end = text.find(b"\n", begin)
+    return row, text[begin : end if end >= 0 else len(text)]
 
 
 _TEMPLATE = re.compile(rb"\{\{-?\s*[.$/a-zA-Z]")
@@ -189,9 +219,9 @@ _TEMPLATE = re.compile(rb"\{\{-?\s*[.$/a-zA-Z]")
 
 def unless_template(error: DocumentError, document: Document) -> DocumentError:
     """Helm's templates are the YAML-like files that people have most: say so instead of what YAML makes of them."""
-    lines = document.text.split(b"\n")
-    for row in range(max(0, error.line - document.line - 1), error.line - document.line + 1):
-        if row < len(lines) and _TEMPLATE.search(lines[row]):
+    for wanted in range(max(0, error.line - document.line - 1), error.line - document.line + 1):
+        row, text = _row(document.text, wanted)
+        if _TEMPLATE.search(text):
             remedy = "render it first, for example with `helm template`"
             return DocumentError(document.line + row, "a template, not YAML yet", remedy, "CD103", error.partial)
     return error

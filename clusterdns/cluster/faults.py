@@ -6,17 +6,20 @@ from typing import Literal
 from msgspec import Struct
 
 from clusterdns.cluster.documents import Path
+from clusterdns.errors import shortened
 
 # Every code of files, syntax and objects, for searching and for the docs.  Codes are never given a second meaning.
 CODES: dict[str, str] = {
+    "CD100": "more problems than are told one by one",
     "CD101": "the file is not UTF-8 text",
-    "CD102": "a document is too large, too deep or has too many aliases",
+    "CD102": "a document is too large, too deep or has too many aliases; a file holds too many documents",
     "CD103": "the YAML cannot be read",
     "CD104": "the JSON cannot be read",
     "CD105": "a key is there twice in one mapping",
     "CD106": "a key, alias or merge that Kubernetes could not have read",
     "CD107": "the document is no Kubernetes object",
     "CD108": "an item of a List is no Kubernetes object",
+    "CD109": "a mistake in clusterdns: a document that it fails at",
     "CD201": "a field has the wrong shape: a list, a mapping, text",
     "CD202": "a field should be a number, true or false",
     "CD203": "a name or namespace breaks the rules for names",
@@ -52,8 +55,11 @@ class Fault(Struct, frozen=True):
     remedy: str
 
 
+MOST_FAULTS = 100  # of one object; nobody mends more at once, and a file can have millions
+
+
 class Faults:
-    """All faults of one object.
+    """All faults of one object, the first MOST_FAULTS one by one.
 
     *texts_are_quoted*: a number written as text is wrong, as in JSON; in a YAML tree only Quoted text is.
     """
@@ -61,17 +67,38 @@ class Faults:
     def __init__(self, *, texts_are_quoted: bool = False) -> None:
         self.texts_are_quoted = texts_are_quoted
         self._faults: list[Fault] = []
+        self._more = 0  # faults that are only counted
         self.failed = False  # there is an error among them
 
     def __iter__(self) -> Iterator[Fault]:
-        return iter(self._faults)
+        yield from self._faults
+        if self._more:
+            yield and_more((), "error" if self.failed else "warning", self._more)
 
     def error(self, code: str, path: Path, text: str, remedy: str) -> None:
         self.failed = True
-        self._faults.append(Fault(path, "error", code, f"{show(path)}: {text}", remedy))
+        self._add(path, "error", code, text, remedy)
 
     def warning(self, code: str, path: Path, text: str, remedy: str) -> None:
-        self._faults.append(Fault(path, "warning", code, f"{show(path)}: {text}", remedy))
+        self._add(path, "warning", code, text, remedy)
+
+    def _add(self, path: Path, severity: Literal["error", "warning"], code: str, text: str, remedy: str) -> None:
+        if len(self._faults) < MOST_FAULTS:
+            text = f"{shortened(show(path))}: {shortened(text)}"
+            self._faults.append(Fault(path, severity, code, text, shortened(remedy)))
+        else:
+            self._more += 1
+
+
+def and_more(path: Path, severity: Literal["error", "warning"], count: int) -> Fault:
+    """In place of *count* faults that are not told one by one."""
+    return Fault(
+        path,
+        severity,
+        "CD100",
+        f"and {count} more problem{'s' * (count > 1)}",
+        "mend the others first, then look again",
+    )
 
 
 def show(path: Path) -> str:

@@ -7,16 +7,16 @@ import msgspec
 from msgspec import Raw
 
 from clusterdns.cluster.documents import Document, DocumentError
+from clusterdns.cluster.raw_json import position_in, value_octets, without_position
 
 _LOOKS_LIKE_JSON = re.compile(rb"\s*[\[{]")
-_KEY = re.compile(rb'[\s,{]*"(?:[^"\\]|\\.)*"\s*:\s*')
+_KEY = re.compile(rb'[\s,{]*("(?:[^"\\]|\\.)*")\s*:\s*')
 _OPENING = re.compile(rb"\s*\[\s*")
 _SEPARATOR = re.compile(rb"\s*,\s*")
 _BLANK = re.compile(rb"\s*")
-_AT_BYTE = re.compile(r"\(byte (\d+)\)")
 _NEXT = re.compile(rb"\n(?=[\[{])")
-_RAW = msgspec.json.Decoder(Raw)
-_FIELDS = msgspec.json.Decoder(dict[str, Raw])
+_TEXT = msgspec.json.Decoder(str)
+_MOST_FIELDS = 64  # of an object, before the one that is looked for
 
 
 class Lines:
@@ -37,14 +37,18 @@ def is_json(document: Document) -> bool:
     return _LOOKS_LIKE_JSON.match(document.text) is not None
 
 
-def json_documents(document: Document) -> Iterator[tuple[Document, DocumentError | None]]:
-    """JSON documents one after another.  What is none, up to the next line that begins with ``{``, has an error."""
+def json_documents(document: Document, malformed: int) -> Iterator[tuple[Document, DocumentError | None]]:
+    """JSON documents one after another.  What is none, up to the next line that begins with ``{``, has an error.
+
+    After so many *malformed* ones the rest is one: to find the end of each may take a look at all that follows.
+    """
     lines, text = Lines(document), document.text
     at = _match(_BLANK, text, 0)
     while at < len(text):
         end, error = _end_of_json(text, at)
         if error:
-            following = _NEXT.search(text, at)
+            malformed -= 1
+            following = _NEXT.search(text, at) if malformed > 0 else None
             end = following.end() if following else len(text)
         part = lines.part(at, end)
         yield part, _syntax_error(part, *error) if error else None
@@ -53,36 +57,15 @@ def json_documents(document: Document) -> Iterator[tuple[Document, DocumentError
 
 def _end_of_json(text: bytes, at: int) -> tuple[int, tuple[str, int] | None]:
     """Where the JSON value that begins at *at* ends, or (problem, octets from *at* to it)."""
-    rest = memoryview(text)[at:]
     try:
-        _RAW.decode(rest)
+        return at + value_octets(memoryview(text)[at:]), None
     except RecursionError:
         return 0, ("nested too deep", 0)
     except msgspec.DecodeError as error:
-        if "trailing characters" in str(error):
-            return at + _position_in(error) - _TRAILING_SHIFT, None
-        problem = _AT_BYTE.sub("", str(error)).removeprefix("JSON is malformed: ").strip()
+        problem = without_position(error)
         if "truncated" in problem:
             return 0, ("it ends in the middle", len(text.rstrip()) - at - 1)
-        return 0, (problem, _position_in(error))
-    return len(text), None
-
-
-def _position_in(error: msgspec.DecodeError) -> int:
-    found = _AT_BYTE.search(str(error))
-    return int(found[1]) if found else 0
-
-
-def _trailing_shift() -> int:
-    """msgspec 0.22 counts trailing characters from one, all else from zero.  Asked, not assumed."""
-    try:
-        _RAW.decode(b"{}{}")
-    except msgspec.DecodeError as error:
-        return _position_in(error) - 2
-    return 0
-
-
-_TRAILING_SHIFT = _trailing_shift()
+        return 0, (problem, position_in(error))
 
 
 def _syntax_error(part: Document, problem: str, position: int) -> DocumentError:
@@ -93,7 +76,7 @@ def _syntax_error(part: Document, problem: str, position: int) -> DocumentError:
 def json_items(document: Document, items: Sequence[Raw]) -> list[Document]:
     """*items*, which are those of *document* (an array, or an object's array ``items``), with their places."""
     text, lines, found = document.text, Lines(document), []
-    at = begin = _position(text, "items") if text.lstrip().startswith(b"{") else 0
+    at = begin = _position(text, "items", items) if text.lstrip().startswith(b"{") else 0
     for item in items:
         at = _match(_OPENING if at == begin else _SEPARATOR, text, at)
         end = at + memoryview(item).nbytes
@@ -102,17 +85,22 @@ def json_items(document: Document, items: Sequence[Raw]) -> list[Document]:
     return found
 
 
-def _position(text: bytes, name: str) -> int:
-    """Where the value of *name* begins: msgspec says how long each value is, not where."""
-    at, fields = 0, _FIELDS.decode(text)
-    for key, value in fields.items():
-        begin = _match(_KEY, text, at)
-        if text[begin : begin + 64] != bytes(memoryview(value)[:64]):
+def _position(text: bytes, name: str, items: Sequence[Raw]) -> int:
+    """Where the list of these *items* begins that *name* has: msgspec says how long each value is, not where."""
+    first = bytes(memoryview(items[0])[:64]) if items else b""
+    at = 0
+    for _ in range(_MOST_FIELDS):
+        found = _KEY.match(text, at)
+        if not found:
             break
-        if key == name:
-            return begin
-        at = begin + memoryview(value).nbytes
-    return text.find(bytes(fields[name]))  # a key is there twice
+        at = found.end()
+        if _TEXT.decode(found[1]) == name and text.startswith(first, _match(_OPENING, text, at)):
+            return at
+        at, error = _end_of_json(text, at)
+        if error:
+            break
+    at = text.find(first)
+    return text.rfind(b"[", 0, at) if at >= 0 else 0
 
 
 def _match(pattern: re.Pattern[bytes], text: bytes, at: int) -> int:

@@ -1,7 +1,9 @@
 """One document, composed or as Raw JSON -> objects and faults.  Lists fail item by item."""
 
 import re
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -9,10 +11,11 @@ from msgspec import Raw, Struct
 from clusterdns.cluster import schema
 from clusterdns.cluster.build import build
 from clusterdns.cluster.documents import Path
-from clusterdns.cluster.faults import Fault, Faults, show
+from clusterdns.cluster.faults import MOST_FAULTS, Fault, Faults, and_more, show
 from clusterdns.cluster.misspelt import check_spelling
 from clusterdns.cluster.model import Key, Object, Place
 from clusterdns.cluster.validate import check
+from clusterdns.errors import shortened
 
 Identity = tuple[str, Key]
 
@@ -39,13 +42,17 @@ class Items(Struct):
 
 
 class Reading:
-    """Collects what one document says.  *place*: its own; *item_lines*: as in Composed."""
+    """Collects what one document says, of its faults the first MOST_FAULTS.
+
+    *place*: its own; *item_lines*: as in Composed.
+    """
 
     def __init__(self, place: Place, item_lines: dict[int, int]) -> None:
         self.objects: list[Object] = []
         self.faults: list[tuple[str, Fault]] = []  # (subject, fault), with paths from the top of the document
-        self.skipped: list[str] = []
-        self.broken: list[Identity | None] = []
+        self.skipped: Counter[str] = Counter()  # kind -> how many
+        self.broken: dict[Identity | None, None] = {}  # an ordered set
+        self._more: Counter[Literal["error", "warning"]] = Counter()
         self._place = place
         self._lines = item_lines
 
@@ -63,8 +70,8 @@ class Reading:
     def _read_items(self, items: Items, base: Path, lists: int) -> None:
         if lists >= _MAX_LISTS:
             text = f"Lists more than {_MAX_LISTS} deep"
-            self.faults.append(("", Fault(base, "error", "CD102", text, "write one List")))
-            self.broken.append(None)
+            self._tell("", Fault(base, "error", "CD102", text, "write one List"))
+            self.broken[None] = None
             return
         for index, item in enumerate(items.sources):
             self.read(item, (*base, *items.base, index), items.implied, lists + 1)
@@ -76,24 +83,36 @@ class Reading:
             return
         wire = schema.KINDS.get((version, kind))
         if wire is None:
-            self.skipped.append(str(kind))
+            self.skipped[shortened(str(kind), 60)] += 1
             return
         faults = Faults(texts_are_quoted=type(source) is Raw)
         place = self._place_of(source)
         item = read_object(source, wire, str(version), str(kind), place, faults)
         if item is None or list(faults):
             name = identity_of(source, kind=str(kind))
-            about = f"{name[0]} {name[1]}" if name else str(kind)
-            self.faults += [(about, _at(base, fault)) for fault in faults]
+            about = shortened(f"{name[0]} {name[1]}") if name else str(kind)
+            for fault in faults:
+                self._tell(about, _at(base, fault))
             if item is None:
-                self.broken.append(name)
+                self.broken[name] = None
         if item is not None:
             self.objects.append(item)
 
     def _stray(self, base: Path, what: str, remedy: str) -> None:
         where = f"{show(base)}: " if base else ""
         code = "CD108" if base else "CD107"
-        self.faults.append(("", Fault(base, "warning", code, f"{where}no Kubernetes object: {what}; skipped", remedy)))
+        self._tell("", Fault(base, "warning", code, f"{where}no Kubernetes object: {what}; skipped", remedy))
+
+    def _tell(self, about: str, fault: Fault) -> None:
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append((about, fault))
+        else:
+            self._more[fault.severity] += 1
+
+    def more(self) -> Iterator[tuple[str, Fault]]:
+        """In place of the faults that are too many to be told one by one."""
+        if self._more:
+            yield "", and_more((), "error" if self._more["error"] else "warning", self._more.total())
 
     def _place_of(self, source: Any) -> Place:
         line = self._lines.get(id(source), self._place.line)
@@ -108,8 +127,8 @@ def items_of(source: Any, header: schema.Header | None) -> Items | None:
     """None for what is no List.  A list at the top counts as one if each of its items looks like an object."""
     if header is None:
         found = schema.read_list(source)
-        headers = [schema.read_header(item) for item in found or ()]
-        looks_right = headers and all(item and item.kind and item.api_version for item in headers)
+        headers = (schema.read_header(item) for item in found or ())
+        looks_right = all(item and item.kind and item.api_version for item in headers)
         return Items(found, ("", ""), ()) if found and looks_right else None
     kind, version = header.kind, header.api_version
     if not isinstance(kind, str) or not isinstance(version, str) or not kind.endswith("List") or header.items is None:

@@ -50,11 +50,15 @@ _OTHERS = frozenset(
 )
 
 
+_MOST = 50  # unknown keys of one mapping that are looked at: comparing takes a tenth of a millisecond each
+_LONGEST = 64  # characters; no field is half as long
+
+
 def check_spelling(faults: Faults, kind: str, tree: Any) -> None:
     """*tree*: the object as composed."""
     for path, node, fields in _places(kind, tree):
-        for key in node.keys() - fields - _OTHERS:
-            if near := _nearest(key, fields):
+        for key in sorted(node.keys() - fields - _OTHERS)[:_MOST]:
+            if len(key) <= _LONGEST and (near := _nearest(key, fields)):
                 faults.warning("CD232", (*path, key), "an unknown field, which has no effect", f"write {near}")
 
 

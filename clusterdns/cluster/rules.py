@@ -160,7 +160,9 @@ def check_address(faults: Faults, path: Path, text: str | None) -> bytes | None:
 
 def _address_remedy(text: str) -> str:
     parts = text.split(".")
-    if len(parts) == 4 and all(part.isascii() and part.isdecimal() and int(part) < 256 for part in parts):
+    if len(parts) == 4 and all(
+        part.isascii() and part.isdecimal() and len(part) < 10 and int(part) < 256 for part in parts
+    ):
         return f"write {'.'.join(str(int(part)) for part in parts)}: zeros in front are read as octal by some"
     if "/" in text:
         return "write one address, without a prefix length"

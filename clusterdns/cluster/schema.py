@@ -9,6 +9,8 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from clusterdns.cluster.raw_json import list_items
+
 Number: TypeAlias = int | str | None
 Flag: TypeAlias = bool | str | None
 Texts: TypeAlias = list[str | None] | None
@@ -244,7 +246,6 @@ class _RawHeader(_Wire):
 
 
 _RAW_HEADER = msgspec.json.Decoder(_RawHeader)
-_RAW_LIST = msgspec.json.Decoder(list[Raw])
 _ANY = msgspec.json.Decoder()
 _DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {wire: msgspec.json.Decoder(wire) for wire in KINDS.values()}
 
@@ -274,10 +275,10 @@ def read_header(source: Any) -> Header | None:
 
 
 def read_list(source: Any) -> list[Any] | None:
-    """A list of trees or of Raw; None where *source* is no list."""
+    """A list of trees or of Raw, of the latter as many as ``list_items`` gives; None where *source* is no list."""
     if type(source) is not Raw:
         return source if type(source) is list else None
-    return _RAW_LIST.decode(source) if bytes(memoryview(source)[:1]) == b"[" else None
+    return list_items(source) if bytes(memoryview(source)[:1]) == b"[" else None
 
 
 def plain(source: Any) -> Any:
