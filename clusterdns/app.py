@@ -178,7 +178,7 @@ class Server:
     async def _listen(self) -> list[Address]:
         if self._ending.is_set():
             return []
-        responder = Responder(self._world.table)
+        responder = Responder(self._world.table, order=self._settings.answer_order)
         over_tcp = partial(responder.answer, transport=TCP)
         bound = []
         for listen in self._settings.listen:

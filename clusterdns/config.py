@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from clusterdns.cluster.addresses import Network, parse_network
+from clusterdns.cluster.labels import Selector
 from clusterdns.errors import OperatorError, Problem
 
 SocketAddress = tuple[str, int]  # an IP address as text, and a port; port 0: any free one
@@ -28,8 +30,19 @@ class Settings(Struct, frozen=True):
     manifests: tuple[str, ...] = ()
     listen: tuple[SocketAddress, ...] = (("127.0.0.1", 1053),)
     http: tuple[SocketAddress, ...] = (("127.0.0.1", 9153),)
-    domain: str = "cluster.local."  # lower case, with the final dot
+    domain: str = "cluster.local."  # lower case, with the final dot; the first forward zone
+    zones: tuple[str, ...] = ()  # like the domain, networks as the zones that cover them; (): domain, in-addr, ip6
     ttl: int = 5  # seconds
+    pods: str = "disabled"  # disabled | insecure | verified
+    namespaces: tuple[str, ...] = ()  # (): all
+    namespace_labels: Selector = ()
+    labels: Selector = ()
+    endpoint_pod_names: bool = False
+    noendpoints: bool = False
+    ignore_empty_service: bool = False
+    fallthrough: tuple[str, ...] = ("in-addr.arpa.", "ip6.arpa.")  # like zones; "." stands for all
+    wildcards: bool = False
+    answer_order: str = "rotate"  # rotate | random | fixed
     upstream: tuple[str, ...] = ()
     # At most one of each family; the first is the default one.
     service_cidr: tuple[Network, ...] = (parse_network("10.96.0.0/12"), parse_network("fd00:10:96::/112"))
@@ -58,7 +71,26 @@ SETTINGS = {
         Setting("listen", ["127.0.0.1:1053"], "ADDR:PORT or [ADDR]:PORT, UDP and TCP; 0.0.0.0 and [::] mean all"),
         Setting("http", ["127.0.0.1:9153"], "ADDR:PORT of /health and /ready; [] turns them off"),
         Setting("domain", "cluster.local", "the zone of the cluster"),
+        Setting("zones", [], "forward and reverse zones, networks too; [] means the domain, in-addr.arpa and ip6.arpa"),
         Setting("ttl", "5", "of every record: seconds from 0 to 3600, or 30s, 1m"),
+        Setting("pods", "disabled", "names like 10-1-0-7.NS.pod.Z: disabled, insecure (unchecked) or verified"),
+        Setting("namespaces", [], "serve these only; [] means all"),
+        Setting("namespace_labels", "", "serve namespaces only that this label selector matches"),
+        Setting("labels", "", "serve Services, EndpointSlices and Pods only that this label selector matches"),
+        Setting("endpoint_pod_names", "false", "endpoints without hostname get the names of their pods: true or false"),
+        Setting("noendpoints", "false", "leave out headless Services and endpoint names: true or false"),
+        Setting(
+            "ignore_empty_service", "false", "NXDOMAIN for a ClusterIP Service without ready endpoint: true or false"
+        ),
+        Setting(
+            "fallthrough",
+            ["in-addr.arpa", "ip6.arpa"],
+            "zones whose absent names an upstream is asked for; [.] means all, [] none",
+        ),
+        Setting(
+            "wildcards", "false", "* or any may stand for namespace, Service, endpoint, port or protocol: true or false"
+        ),
+        Setting("answer_order", "rotate", "which of several addresses comes first: rotate, random or fixed"),
         Setting("upstream", [], "who is asked for names of others; none in this version: they are REFUSED"),
         Setting(
             "service_cidr",
@@ -84,6 +116,9 @@ class Where(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+
+DEFAULT = Where("default")
 
 
 class Given(NamedTuple):
@@ -143,7 +178,7 @@ def is_config(text: str) -> bool:
 
 
 def _defaults() -> dict[str, Given]:
-    return {name: Given(setting.default, Where("default")) for name, setting in SETTINGS.items()}
+    return {name: Given(setting.default, DEFAULT) for name, setting in SETTINGS.items()}
 
 
 def _from_file(path: str, faults: list[Fault]) -> dict[str, Given]:
@@ -184,9 +219,10 @@ def _validated(given: Mapping[str, Given], faults: list[Fault]) -> Settings | No
     from pydantic import ValidationError  # noqa: PLC0415 - 60 ms that only a command with settings has to pay
 
     from clusterdns.config_model import Model  # noqa: PLC0415
+    from clusterdns.config_rules import disagreements, first_forward  # noqa: PLC0415
 
     try:
-        return Settings(**dict(Model.model_validate({name: each.value for name, each in given.items()})))
+        settings = Settings(**dict(Model.model_validate({name: each.value for name, each in given.items()})))
     except ValidationError as error:
         for detail in error.errors():
             name, *item = detail["loc"]
@@ -195,6 +231,11 @@ def _validated(given: Mapping[str, Given], faults: list[Fault]) -> Settings | No
             text = str(detail["ctx"]["error"]) if "ctx" in detail and "error" in detail["ctx"] else detail["msg"]
             faults.append(Fault(where, f"{name}: {text}" if where.line else text))
         return None
+    named = frozenset(name for name, each in given.items() if each.where != DEFAULT)
+    for name, text in disagreements(settings, named):
+        where = given[name].where
+        faults.append(Fault(where, f"{name}: {text}" if where.line else text))
+    return settings if settings.domain == first_forward(settings) else replace(settings, domain=first_forward(settings))
 
 
 def unknown(key: str) -> str:

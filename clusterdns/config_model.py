@@ -11,6 +11,10 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainValidator
 
 from clusterdns.cluster.addresses import Network, address_text, parse_address, parse_network
+from clusterdns.cluster.labels import Requirement, Selector, parse_selector
+from clusterdns.cluster.rules import is_label
+from clusterdns.zone.names import parse_name, to_text
+from clusterdns.zone.reverse import is_reverse, parse_reverse, zones_of
 
 _T = TypeVar("_T")
 
@@ -61,6 +65,42 @@ def domain(text: str) -> str:
             f"{text!r} is no domain name; write labels of 1 to 63 letters, digits and hyphens with dots between them"
         )
     return name + "."
+
+
+def zone(text: str) -> tuple[str, ...]:
+    """A zone as ``domain`` gives it, or the reverse zones that cover a network."""
+    if "/" in text:
+        return tuple(map(to_text, zones_of(network(text))))
+    name = domain(text)
+    if name.endswith(".arpa.") and is_reverse(parse_name(name)) and parse_reverse(parse_name(name)) is None:
+        raise ValueError(f"{text!r} can hold no address; write a network like 10.96.0.0/12, or in-addr.arpa")
+    return (name,)
+
+
+def fallthrough_zone(text: str) -> tuple[str, ...]:
+    return (".",) if text == "." else zone(text)
+
+
+def namespace(text: str) -> str:
+    if not is_label(text):
+        raise ValueError(f"{text!r} is no name of a namespace; write 1 to 63 of a-z, 0-9 and inner hyphens")
+    return text
+
+
+def selector(text: str) -> Selector:
+    try:
+        return parse_selector(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; write it as for kubectl, like app=web,tier in (a,b),!old") from None
+
+
+def _choice(*known: str) -> Callable[[str], str]:
+    def chosen(text: str) -> str:
+        if text not in known:
+            raise ValueError(f"{text!r} is unknown; write {', '.join(known[:-1])} or {known[-1]}")
+        return text
+
+    return chosen
 
 
 def seconds(text: str) -> float:
@@ -121,6 +161,11 @@ def _not_empty(values: tuple[_T, ...]) -> tuple[_T, ...]:
     return values
 
 
+def _flat(values: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """Each once: networks may share zones."""
+    return tuple(dict.fromkeys(each for value in values for each in value))
+
+
 def _distinct(values: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
     for at, (host, port) in enumerate(values):
         if port and (host, port) in values[:at]:
@@ -146,6 +191,14 @@ _Networks = Annotated[
 _Addresses = Annotated[tuple[Annotated[bytes, _one(address)], ...], BeforeValidator(_listed)]
 
 
+_Zones = Annotated[tuple[Annotated[tuple[str, ...], _one(zone)], ...], BeforeValidator(_listed), AfterValidator(_flat)]
+_Fallthrough = Annotated[
+    tuple[Annotated[tuple[str, ...], _one(fallthrough_zone)], ...], BeforeValidator(_listed), AfterValidator(_flat)
+]
+_Namespaces = Annotated[tuple[Annotated[str, _one(namespace)], ...], BeforeValidator(_listed)]
+_Selector = Annotated[tuple[Requirement, ...], _one(selector)]
+
+
 class Model(BaseModel):
     """Field by field what ``config.Settings`` holds; every field is given, by its default if by nobody else."""
 
@@ -154,7 +207,18 @@ class Model(BaseModel):
     listen: Annotated[_Sockets, AfterValidator(_not_empty)]
     http: _Sockets
     domain: Annotated[str, _one(domain)]
+    zones: _Zones
     ttl: Annotated[int, _one(ttl)]
+    pods: Annotated[str, _one(_choice("disabled", "insecure", "verified"))]
+    namespaces: _Namespaces
+    namespace_labels: _Selector
+    labels: _Selector
+    endpoint_pod_names: Annotated[bool, _one(truth)]
+    noendpoints: Annotated[bool, _one(truth)]
+    ignore_empty_service: Annotated[bool, _one(truth)]
+    fallthrough: _Fallthrough
+    wildcards: Annotated[bool, _one(truth)]
+    answer_order: Annotated[str, _one(_choice("rotate", "random", "fixed"))]
     upstream: Annotated[tuple[Annotated[str, _one(no_upstream)], ...], BeforeValidator(_listed)]
     service_cidr: _Networks
     pod_cidr: _Networks

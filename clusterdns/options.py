@@ -5,14 +5,38 @@ from collections.abc import Sequence
 from clusterdns.cluster.addresses import parse_address
 from clusterdns.config import Settings
 from clusterdns.controllers.manager import ControllerOptions
+from clusterdns.zone.filters import Filters
 from clusterdns.zone.names import parse_name
+from clusterdns.zone.reverse import IN_ADDR, IP6, is_reverse
 from clusterdns.zone.tree import ZoneOptions
 
 
 def zone_options(settings: Settings, hosts: Sequence[str]) -> ZoneOptions:
     """*hosts*: the addresses that the zones' name server has unless ``ns_addresses`` names others."""
     addresses = settings.ns_addresses or tuple(map(parse_address, hosts))
-    return ZoneOptions((parse_name(settings.domain),), ttl=settings.ttl, ns_addresses=addresses)
+    zones = tuple(map(parse_name, settings.zones)) or (parse_name(settings.domain), IN_ADDR, IP6)
+    return ZoneOptions(
+        domains=tuple(zone for zone in zones if not is_reverse(zone)),
+        reverse=tuple(zone for zone in zones if is_reverse(zone)),
+        ttl=settings.ttl,
+        ns_addresses=addresses,
+        pods=settings.pods,
+        filters=filters(settings),
+        wildcards=settings.wildcards,
+        fallthrough=tuple(map(parse_name, settings.fallthrough)),
+        upstream=bool(settings.upstream),
+    )
+
+
+def filters(settings: Settings) -> Filters:
+    return Filters(
+        namespaces=frozenset(settings.namespaces),
+        namespace_labels=settings.namespace_labels,
+        labels=settings.labels,
+        endpoint_pod_names=settings.endpoint_pod_names,
+        noendpoints=settings.noendpoints,
+        ignore_empty_service=settings.ignore_empty_service,
+    )
 
 
 def controller_options(settings: Settings) -> ControllerOptions:

@@ -20,6 +20,7 @@ from clusterdns.world import build
 
 Answer = Callable[[bytes, str], bytes | None]  # (query, "udp" | "tcp") -> response, or None for silence
 
+SETTLED = {"answer_order": "fixed"}  # unless a test asks for another order: the same question, the same octets
 PATIENCE = 60.0  # seconds for a server to become ready; only a fault ever waits so long
 _READY = re.compile(r"ready: .* (\d+\.\d+\.\d+\.\d+):(\d+)")
 
@@ -35,9 +36,9 @@ def world(manifests: str, **settings: Any) -> Answer:
     """A function that answers as a server would that serves the YAML text *manifests* under *settings*."""
     with TemporaryDirectory() as folder:
         loaded = load([str(write_manifests(Path(folder), manifests))])
-    chosen = load_settings({}, variables(settings))
+    chosen = load_settings({}, variables(SETTLED | settings))
     made = build(loaded.objects, zone_options(chosen, ("127.0.0.1",)), controller_options(chosen))
-    return Responder(made.table).answer
+    return Responder(made.table, order=chosen.answer_order).answer
 
 
 def variables(settings: dict[str, Any]) -> dict[str, str]:
@@ -61,7 +62,9 @@ def serving(*arguments: str | Path, **settings: Any) -> Iterator[Server]:
     command = [sys.executable, "-m", "clusterdns", "serve", *map(str, arguments), "--listen", "127.0.0.1:0"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("CLUSTERDNS_")}
     # No lame duck: nobody but the test asks this server.
-    environment |= {"CLUSTERDNS_HTTP": "", "CLUSTERDNS_LAMEDUCK": "0", "PYTHONUNBUFFERED": "1"} | variables(settings)
+    environment |= {"CLUSTERDNS_HTTP": "", "CLUSTERDNS_LAMEDUCK": "0", "PYTHONUNBUFFERED": "1"} | variables(
+        SETTLED | settings
+    )
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines: queue.Queue[str] = queue.Queue()
     output: list[str] = []

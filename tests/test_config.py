@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clusterdns.cluster.labels import parse_selector
 from clusterdns.config import SETTINGS, Settings, check_config, is_config, load_settings
 from clusterdns.errors import OperatorError
 
@@ -30,7 +31,18 @@ def test_the_defaults() -> None:
         listen=(("127.0.0.1", 1053),),
         http=(("127.0.0.1", 9153),),
         domain="cluster.local.",
+        zones=(),
         ttl=5,
+        pods="disabled",
+        namespaces=(),
+        namespace_labels=(),
+        labels=(),
+        endpoint_pod_names=False,
+        noendpoints=False,
+        ignore_empty_service=False,
+        fallthrough=("in-addr.arpa.", "ip6.arpa."),
+        wildcards=False,
+        answer_order="rotate",
         upstream=(),
         service_cidr=(ip_network("10.96.0.0/12"), ip_network("fd00:10:96::/112")),
         pod_cidr=(ip_network("10.244.0.0/16"), ip_network("fd00:10:244::/64")),
@@ -207,3 +219,75 @@ def test_settings_are_cheap_to_import() -> None:
     """pydantic costs tens of milliseconds: only loading may pay them."""
     code = "import sys, clusterdns.config; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "zones", "domain"),
+    [
+        ("domain: corp.example", (), "corp.example."),
+        ("zones: [corp.example, Cluster.Local.]", ("corp.example.", "cluster.local."), "corp.example."),
+        ("zones: [10.0.0.0/8, cluster.local]", ("10.in-addr.arpa.", "cluster.local."), "cluster.local."),
+        (
+            "zones: [cluster.local, 10.96.0.0/15, 10.97.0.0/16]",
+            ("cluster.local.", "96.10.in-addr.arpa.", "97.10.in-addr.arpa."),
+            "cluster.local.",
+        ),
+        ("zones: [a.test, 'fd00::/9']", ("a.test.", "0.d.f.ip6.arpa.", "1.d.f.ip6.arpa."), "a.test."),
+        ("zones: a.test\ndomain: a.test.", ("a.test.",), "a.test."),
+        ("zones: [a.test, 0.0.0.0/0]", ("a.test.", "in-addr.arpa."), "a.test."),
+    ],
+)
+def test_zones_are_names_and_networks(tmp_path: Path, text: str, zones: tuple[str, ...], domain: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text + "\n")
+    settings = load_settings({}, {}, str(path))
+    if zones and "fd00" not in text:
+        assert (settings.zones, settings.domain) == (zones, domain)
+    else:
+        assert settings.domain == domain
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("zones: [10.0.0.0/8]", "zones: there is no forward zone among them; add the cluster's, such as cluster.local"),
+        (
+            "zones: [a.test]\ndomain: b.test",
+            "domain: zones begin with a.test.; write the same, or leave domain out",
+        ),
+        (
+            "zones: [a.test, eu.svc.a.test]",
+            "zones: eu.svc.a.test. would hide names of a.test.; leave one of them out",
+        ),
+        ("namespaces: [a]\nnamespace_labels: b", "namespace_labels: namespaces is set, too; keep one of them"),
+        (
+            "noendpoints: true\nignore_empty_service: true",
+            "ignore_empty_service: with noendpoints every Service would be empty; keep one of them",
+        ),
+        (
+            "fallthrough: [10.0.0.0/8]",
+            "fallthrough: 10.in-addr.arpa. is a part of in-addr.arpa.; list it in zones, too, or write in-addr.arpa.",
+        ),
+        ("zones: [a.test, 300.in-addr.arpa]", "can hold no address"),
+        ("zones: [a.test, 10.0.0.1/8]", "write 10.0.0.0/8"),
+        ("pods: some", "write disabled, insecure or verified"),
+        ("answer_order: best", "write rotate, random or fixed"),
+        ("labels: a b", "is no label selector from character 1 on; write it as for kubectl"),
+        ("labels: [a, b]", "takes one value; write it without a list"),
+        ("namespaces: [A]", "is no name of a namespace"),
+        ("ttl: 3601", "write whole seconds from 0 to 3600"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(tmp_path: Path, text: str, problem: str) -> None:
+    (told,) = problems_of(text + "\n", tmp_path)
+    assert problem in told
+
+
+def test_selectors_are_kubectls_and_fallthrough_takes_the_root(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text('labels: "app in (a,b),!old"\nnamespace_labels: team=x\nfallthrough: ["."]\n')
+    settings = load_settings({}, {"CLUSTERDNS_LABELS": "app in (a,b), tier!=c"}, str(path))
+    assert settings.labels == parse_selector("app in (a,b), tier!=c")
+    assert settings.namespace_labels == parse_selector("team=x")
+    assert settings.fallthrough == (".",)
+    assert load_settings({"fallthrough": [""]}, {}).fallthrough == ()

@@ -16,8 +16,30 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         list[str] | None, typer.Option(metavar="ADDR:PORT", help="/health and /ready; repeatable, '' for none.")
     ] = None,
     domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="The zone of the cluster.")] = None,
+    zones: Annotated[list[str] | None, typer.Option(metavar="ZONE", help="Or networks; repeatable.")] = None,
     source: Annotated[str | None, typer.Option(metavar="SOURCE", help="Where objects come from: manifests.")] = None,
     ttl: Annotated[str | None, typer.Option(metavar="SECONDS", help="TTL of every record.")] = None,
+    pods: Annotated[str | None, typer.Option(metavar="MODE", help="disabled, insecure or verified.")] = None,
+    namespaces: Annotated[list[str] | None, typer.Option(metavar="NAME", help="These only; repeatable.")] = None,
+    namespace_labels: Annotated[str | None, typer.Option(metavar="SELECTOR", help="Such namespaces only.")] = None,
+    labels: Annotated[str | None, typer.Option(metavar="SELECTOR", help="Such objects only.")] = None,
+    endpoint_pod_names: Annotated[
+        bool | None, typer.Option("--endpoint-pod-names/--no-endpoint-pod-names", help="Name endpoints by their pods.")
+    ] = None,
+    noendpoints: Annotated[
+        bool | None, typer.Option("--noendpoints/--no-noendpoints", help="Leave out endpoints.")
+    ] = None,
+    ignore_empty_service: Annotated[
+        bool | None,
+        typer.Option("--ignore-empty-service/--no-ignore-empty-service", help="NXDOMAIN without ready endpoint."),
+    ] = None,
+    fallthrough: Annotated[
+        list[str] | None, typer.Option(metavar="ZONE", help="Absent names are asked upstream; repeatable.")
+    ] = None,
+    wildcards: Annotated[
+        bool | None, typer.Option("--wildcards/--no-wildcards", help="* and any in questions.")
+    ] = None,
+    answer_order: Annotated[str | None, typer.Option(metavar="ORDER", help="rotate, random or fixed.")] = None,
     upstream: Annotated[list[str] | None, typer.Option(metavar="ADDR", help="None in this version.")] = None,
     service_cidr: Annotated[
         list[str] | None, typer.Option(metavar="NETWORK", help="For ClusterIPs; repeatable.")
@@ -48,6 +70,17 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         "listen": listen,
         "http": http,
         "domain": domain,
+        "zones": zones,
+        "pods": pods,
+        "namespaces": namespaces,
+        "namespace_labels": namespace_labels,
+        "labels": labels,
+        "endpoint_pod_names": endpoint_pod_names,
+        "noendpoints": noendpoints,
+        "ignore_empty_service": ignore_empty_service,
+        "fallthrough": fallthrough,
+        "wildcards": wildcards,
+        "answer_order": answer_order,
         "source": source,
         "ttl": ttl,
         "upstream": upstream,

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from clusterdns.cluster.addresses import Network
 from clusterdns.cluster.model import Key
-from clusterdns.zone.names import Name, labels, parse_name
+from clusterdns.zone.names import Name, is_below, labels, parse_name
 
 Holders = tuple[Key, ...]  # sorted by namespace and name, never empty
 
@@ -140,6 +140,11 @@ def reverse_name(address: bytes) -> Name:
         parts = [b"%d" % octet for octet in reversed(address)]
         return Name(b"".join(bytes((len(part),)) + part for part in parts) + IN_ADDR)
     return Name(b"".join(b"\x01" + digit.encode() for digit in reversed(address.hex())) + IP6)
+
+
+def is_reverse(name: bytes) -> bool:
+    """Whether addresses have their names there."""
+    return is_below(name, IN_ADDR) or is_below(name, IP6)
 
 
 def parse_reverse(name: bytes) -> tuple[bytes, bytes] | None:

@@ -1,0 +1,43 @@
+"""What settings mean together: combinations that mean nothing are refused."""
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from clusterdns.zone.names import is_below, parse_name
+from clusterdns.zone.reverse import is_reverse
+
+if TYPE_CHECKING:
+    from clusterdns.config import Settings
+
+_OWN = ("svc", "pod", "dns", "dns-version")  # what a zone holds directly below its apex
+
+
+def first_forward(settings: "Settings") -> str:
+    """The domain, as ``zones`` has it where it is set."""
+    return next((zone for zone in settings.zones if not is_reverse(parse_name(zone))), settings.domain)
+
+
+def disagreements(settings: "Settings", named: Collection[str]) -> Iterator[tuple[str, str]]:
+    """(setting, problem; remedy).  *named*: the settings that somebody gave."""
+    yield from _zones(settings, named)
+    if settings.namespaces and settings.namespace_labels:
+        yield "namespace_labels", "namespaces is set, too; keep one of them"
+    if settings.ignore_empty_service and settings.noendpoints:
+        yield "ignore_empty_service", "with noendpoints every Service would be empty; keep one of them"
+    served = settings.zones or (settings.domain, "in-addr.arpa.", "ip6.arpa.")
+    for inner in settings.fallthrough:
+        for zone in served:
+            if inner != zone and is_below(parse_name(inner), parse_name(zone)):
+                yield "fallthrough", f"{inner} is a part of {zone}; list it in zones, too, or write {zone}"
+
+
+def _zones(settings: "Settings", named: Collection[str]) -> Iterator[tuple[str, str]]:
+    forward = [zone for zone in settings.zones if not is_reverse(parse_name(zone))]
+    if settings.zones and not forward:
+        yield "zones", "there is no forward zone among them; add the cluster's, such as cluster.local"
+    elif forward and "domain" in named and settings.domain != forward[0]:
+        yield "domain", f"zones begin with {forward[0]}; write the same, or leave domain out"
+    for zone in forward:
+        for other in forward:
+            if any(is_below(parse_name(zone), parse_name(f"{part}.{other}")) for part in _OWN):
+                yield "zones", f"{zone} would hide names of {other}; leave one of them out"
