@@ -17,7 +17,7 @@ from clusterdns.cluster.model import Published, Service
 from clusterdns.config import Settings
 from clusterdns.engine.answer import TCP, Responder
 from clusterdns.errors import BackendError, OperatorError, Problem
-from clusterdns.options import controller_options, zone_options
+from clusterdns.options import controller_options, file_limits, zone_options
 from clusterdns.problem_log import log_news
 from clusterdns.publish import Publisher
 from clusterdns.sources.allocations import AllocationFile, Keeper
@@ -52,7 +52,7 @@ def serve(settings: Settings) -> int:
 
 def check(paths: Sequence[str], settings: Settings) -> Report:
     """Everything wrong with the manifests of *paths*, read once.  Raises OperatorError where one cannot be read."""
-    loaded = load(paths)
+    loaded = load(paths, limits=file_limits(settings))
     world = build(loaded.objects, zone_options(settings, ("127.0.0.1",)), controller_options(settings))
     problems = tuple(sorted((*loaded.report.problems, *world.controllers.problems())))
     errors = sum(problem.severity == "error" for problem in problems)
@@ -70,7 +70,7 @@ def export(paths: Sequence[str], settings: Settings, zone: str | None, serial: i
 
     *zone* defaults to the domain.  Raises OperatorError for an unreadable path or a zone that is not served.
     """
-    loaded = load(paths)
+    loaded = load(paths, limits=file_limits(settings))
     options = zone_options(settings, ("127.0.0.1",))
     world = build(loaded.objects, options, controller_options(settings), serial=serial or 1)
     try:
@@ -95,7 +95,7 @@ class Server:
         memory = file.load() if file else None
         self._world = World(zone_options(settings, hosts), controller_options(settings), memory)
         self._keeper = Keeper(file, self._world.controllers.export) if file else None
-        self._source = Manifests(settings.manifests)
+        self._source = Manifests(settings.manifests, limits=file_limits(settings))
         self._publisher = Publisher(self._world, after=self._after_round)
         self._told: tuple[Problem, ...] = ()  # problems between objects, as last logged
         self._udp: list[UdpListener] = []

@@ -20,6 +20,8 @@ _T = TypeVar("_T")
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_SIZE = re.compile(r"(\d{1,13})(KiB|MiB|GiB)?")
+_SIZES = {None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _LABEL = re.compile(r"[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?")
 
 
@@ -109,6 +111,14 @@ def seconds(text: str) -> float:
     if not found:
         raise ValueError(f"{text!r} is no duration; write seconds, or 500ms, 5s, 1m, 1h")
     return float(found[1]) * _UNITS[found[2]]
+
+
+def octets(text: str) -> int:
+    """``"16MiB"``, ``"500KiB"``, ``"1048576"``."""
+    found = _SIZE.fullmatch(text)
+    if not found or not 1024 <= (size := int(found[1]) * _SIZES[found[2]]) <= 1 << 40:
+        raise ValueError(f"{text!r} is no size from 1KiB to 1TiB; write octets, or 500KiB, 16MiB, 1GiB")
+    return size
 
 
 def ttl(text: str) -> int:
@@ -226,4 +236,6 @@ class Model(BaseModel):
     cluster_dns: _Addresses
     stand_ins: Annotated[bool, _one(truth)]
     state_dir: Annotated[str, _one(str)]
+    max_yaml_octets: Annotated[int, _one(octets)]
+    max_json_octets: Annotated[int, _one(octets)]
     lameduck: Annotated[float, _one(seconds)]

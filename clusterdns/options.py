@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from clusterdns.cluster.addresses import parse_address
+from clusterdns.cluster.documents import Limits
 from clusterdns.config import Settings
 from clusterdns.controllers.manager import ControllerOptions
 from clusterdns.zone.filters import Filters
@@ -37,6 +38,10 @@ def filters(settings: Settings) -> Filters:
         noendpoints=settings.noendpoints,
         ignore_empty_service=settings.ignore_empty_service,
     )
+
+
+def file_limits(settings: Settings) -> Limits:
+    return Limits(octets=settings.max_yaml_octets, json_octets=settings.max_json_octets)
 
 
 def controller_options(settings: Settings) -> ControllerOptions:

@@ -301,7 +301,8 @@ def test_a_file_that_cannot_be_read_is_told_and_tried_again(tmp_path: Path, monk
 def test_a_file_too_large_for_memory_is_not_read(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with (tmp_path / "huge.json").open("wb") as file:
-        file.truncate(scanning.LARGEST + 1)
+        file.write(b"[")
+        file.truncate((256 << 20) + 1)
     os.utime(tmp_path / "huge.json", (desk.now - 60, desk.now - 60))
     desk.write("web.yaml", service("web", "a.example"))
     versions = desk.scanner.scan(0).versions or {}

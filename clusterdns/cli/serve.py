@@ -57,6 +57,8 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
     stand_ins: Annotated[
         bool | None, typer.Option("--stand-ins/--no-stand-ins", help="Stand-in pods for workloads without pods.")
     ] = None,
+    max_yaml_octets: Annotated[str | None, typer.Option(metavar="SIZE", help="Of the YAML in one file.")] = None,
+    max_json_octets: Annotated[str | None, typer.Option(metavar="SIZE", help="Of one file.")] = None,
     lameduck: Annotated[str | None, typer.Option(metavar="SECONDS", help="Answer on after SIGTERM.")] = None,
 ) -> int:
     """Serve manifest files and folders, and watch them.
@@ -90,6 +92,8 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         "cluster_dns": cluster_dns,
         "stand_ins": stand_ins,
         "state_dir": state_dir,
+        "max_yaml_octets": max_yaml_octets,
+        "max_json_octets": max_json_octets,
         "lameduck": lameduck,
     }
     settings = load_settings(flags, os.environ, config)

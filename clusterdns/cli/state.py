@@ -32,12 +32,12 @@ def world(sources: Sequence[str], config: str | None) -> "World":
     Raises OperatorError where a path cannot be read or a setting is wrong.
     """
     from clusterdns.config import load_settings
-    from clusterdns.options import controller_options, zone_options
+    from clusterdns.options import controller_options, file_limits, zone_options
     from clusterdns.sources.reading import load
     from clusterdns.world import build
 
     settings = load_settings({}, os.environ, config)
-    loaded = load(sources)
+    loaded = load(sources, limits=file_limits(settings))
     for problem in loaded.report.problems:
         print(problem, file=sys.stderr)
     return build(loaded.objects, zone_options(settings, ("127.0.0.1",)), controller_options(settings))

@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 
+from clusterdns.cluster.documents import Limits
 from clusterdns.cluster.events import Event
 from clusterdns.errors import Problem
 from clusterdns.problem_log import log_news
@@ -31,9 +32,16 @@ class Manifests:
     name = "manifests"
 
     def __init__(
-        self, paths: Sequence[str], *, clock: Clock = SYSTEM_CLOCK, interval: float = INTERVAL, watch: bool = True
+        self,
+        paths: Sequence[str],
+        *,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        clock: Clock = SYSTEM_CLOCK,
+        interval: float = INTERVAL,
+        watch: bool = True,
     ) -> None:
         """*interval*: seconds between scans without a hint.  *watch*: whether to ask the system for hints."""
+        self._limits = limits
         self._paths, self._clock, self._interval, self._watch = tuple(paths), clock, interval, watch
         self._report = Report()
         self._wake = asyncio.Event()
@@ -69,7 +77,7 @@ class Manifests:
     async def rounds(self) -> AsyncIterator[Sequence[Event]]:
         """See ``events.Source``.  Raises OperatorError before the first round if a path cannot be read."""
         await asyncio.to_thread(check_roots, self._paths)
-        reader = Reader(self._paths, self._clock)
+        reader = Reader(self._paths, self._clock, self._limits)
         watcher = Watcher(self._hint)
         hold = RESTLESS  # The first round is the whole truth, so it waits longer for files being written.
         try:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from clusterdns.cluster.documents import Limits
 from clusterdns.cluster.events import Event
 from clusterdns.cluster.model import Object
 from clusterdns.errors import Problem
@@ -38,13 +39,19 @@ class Loaded(Struct, frozen=True):
     report: Report
 
 
-def load(paths: Sequence[str], *, clock: Clock = SYSTEM_CLOCK, sleep: Callable[[float], None] = time.sleep) -> Loaded:
+def load(
+    paths: Sequence[str],
+    *,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    clock: Clock = SYSTEM_CLOCK,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Loaded:
     """Everything in *paths*, once what is being written there has settled (at most RESTLESS seconds).
 
     Raises OperatorError when a path cannot be read; problems of the files in a folder are in the report.
     """
     check_roots(paths)
-    reader = Reader(paths, clock)
+    reader = Reader(paths, clock, limits)
     while (look := reader.look(RESTLESS)).events is None:
         sleep(look.due)
     return Loaded(reader.holding.objects(), look.report)
@@ -61,9 +68,9 @@ class Look(Struct, frozen=True):
 class Reader:
     """A scanner and what became of its files.  Blocks; one thread at a time."""
 
-    def __init__(self, paths: Sequence[str], clock: Clock) -> None:
+    def __init__(self, paths: Sequence[str], clock: Clock, limits: Limits) -> None:
         self.holding = Holding()
-        self._scanner, self._clock = Scanner(paths, clock), clock
+        self._scanner, self._clock = Scanner(paths, clock, limits), clock
         self._first = True
         self._report = Report()
         self._documents: tuple[Problem, ...] = ()  # problems of what is in the files

@@ -15,11 +15,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from clusterdns.cluster.decode import Decoded, DocumentCache, decode_file
+from clusterdns.cluster.documents import Document, Limits
+from clusterdns.cluster.json_stream import is_json
 from clusterdns.errors import Problem
 from clusterdns.sources.folder import Found, Listing, Signature, Token, list_files, signature, token, unreadable
 
 SETTLED = 0.05  # seconds
-LARGEST = 256 << 20  # octets of one file: what is read has to fit into memory, several times over
+_HEAD = 4096  # octets that show what a large file holds
 RESTLESS = 2.0  # seconds, after which a file that does not settle is told about, and does not hold back its group
 
 
@@ -44,8 +46,8 @@ class Scan(Struct, frozen=True):
 class Scanner:
     """Remembers what it handed over.  Blocks on files; one thread at a time."""
 
-    def __init__(self, roots: Sequence[str], clock: Clock) -> None:
-        self._roots, self._clock = roots, clock
+    def __init__(self, roots: Sequence[str], clock: Clock, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+        self._roots, self._clock, self._limits = roots, clock, limits
         self._known: dict[str, Found] = {}  # as handed over
         self._tokens: dict[str, Token] = {}  # of groups, as handed over
         self._staged: dict[str, tuple[Found, Decoded]] = {}  # settled, read and waiting for the others
@@ -112,8 +114,8 @@ class Scanner:
     def _read(self, path: str, found: Found) -> float:
         """Stage what the file says.  As ``_unsettled``: 0 unless it changed under our hands."""
         try:
-            if found.signature and found.signature.size > LARGEST:
-                self._staged[path] = found, _unknown(_too_large(path))
+            if found.signature and (fault := _too_large(path, found.signature.size, self._limits)):
+                self._staged[path] = found, _unknown(fault)
                 return 0
             data = _read_stable(path, found.signature)
         except FileNotFoundError:
@@ -125,7 +127,7 @@ class Scanner:
         if data is None:
             return SETTLED
         cache = self._caches.setdefault(path, DocumentCache())
-        self._staged[path] = found, decode_file(data, path, cache)
+        self._staged[path] = found, decode_file(data, path, cache, self._limits)
         return 0
 
     def _hand_over(self, listing: Listing, pending: dict[str, float]) -> dict[str, Decoded | None]:
@@ -171,9 +173,21 @@ def _unknown(problem: Problem) -> Decoded:
     return Decoded(objects=(), problems=(problem,), skipped={}, broken=(None,))
 
 
-def _too_large(path: str) -> Problem:
-    text = f"more than {LARGEST >> 20} MiB in one file: it is not read"
-    return Problem(path, 0, "error", "CD309", "", text, "split the file")
+def _too_large(path: str, size: int, limits: Limits) -> Problem | None:
+    """What is read has to fit into memory, several times over; only JSON may be larger than YAML.  Raises OSError."""
+    if size <= limits.octets:
+        return None
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        json = is_json(Document(file.read(_HEAD), 1, 0))
+    if size <= limits.json_octets and json:
+        return None
+    setting, most = ("max_json_octets", limits.json_octets) if json else ("max_yaml_octets", limits.octets)
+    text = f"{_shown(size)} of {'JSON' if json else 'YAML'} in one file: it is not read, for {_shown(most)} are allowed"
+    return Problem(path, 0, "error", "CD309", "", text, f"split the file, or raise {setting}")
+
+
+def _shown(octets: int) -> str:
+    return f"{octets / (1 << 20):.1f} MiB"
 
 
 def _is_unread(path: str, unread: set[str]) -> bool:
