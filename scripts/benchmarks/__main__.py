@@ -4,9 +4,10 @@ import signal
 import sys
 from types import FrameType
 
+import cli
 import speed
 
-BENCHMARKS = {"speed": speed.main}
+BENCHMARKS = {"cli": cli.main, "speed": speed.main}
 
 
 def main(arguments: list[str]) -> int:
