@@ -1,25 +1,24 @@
 """IP addresses as packed octets: 4 or 16 of them.  They hash, sort and share like any ``bytes``."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import AF_INET, inet_pton  # a computation only: ten times faster than splitting the text here
 
 Network = IPv4Network | IPv6Network
 
 
 def parse_address(text: str) -> bytes:
     """``"10.0.0.1"`` -> ``b"\\n\\0\\0\\1"``.  Raises ValueError; no leading zeros, no zone index (RFC 6943 §3.1.1)."""
-    parts = text.split(".")
-    if len(parts) == 4 and ":" not in text:  # "64:ff9b::10.0.0.1" is IPv6
-        try:
-            packed = bytes(map(int, parts))
-        except ValueError:
-            raise ValueError(f"{text!r} is not an IP address") from None
-        if "%d.%d.%d.%d" % (*packed,) == text:
-            return packed
-        raise ValueError(f"{text!r} is not an IP address")
+    try:
+        return inet_pton(AF_INET, text)
+    except (OSError, ValueError):  # IPv6, or nonsense; ValueError: a NUL in it
+        return _parse_ipv6(text)
+
+
+def _parse_ipv6(text: str) -> bytes:
     if "%" in text:
         raise ValueError(f"{text!r} has a zone index: it means something on one machine only")
     try:
-        return ip_address(text).packed
+        return IPv6Address(text).packed
     except ValueError:
         raise ValueError(f"{text!r} is not an IP address") from None
 

@@ -3,11 +3,12 @@
 Texts become exact ``str``, and those that repeat in a cluster (labels, namespaces, nodes, port names) are interned.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from sys import intern
 from typing import TypeVar
 
 from clusterdns.cluster import schema
+from clusterdns.cluster.addresses import parse_address
 from clusterdns.cluster.labels import Requirement, Selector, equals
 from clusterdns.cluster.model import (
     READY,
@@ -27,7 +28,7 @@ from clusterdns.cluster.model import (
     Subset,
     Workload,
 )
-from clusterdns.cluster.rules import flag, number, packed
+from clusterdns.cluster.rules import flag, number
 
 T = TypeVar("T")
 
@@ -43,13 +44,18 @@ FAMILIES = {"IPv4": 4, "IPv6": 6, "FQDN": 0}
 OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 
 
-def build(kind: str, api_version: str, wire: schema.Wire, place: Place) -> Object:
-    """Raises ValueError for numbers and addresses that are none."""
+def build(
+    kind: str, api_version: str, wire: schema.Wire, place: Place, endpoints: tuple[Endpoint, ...] | None = None
+) -> Object:
+    """*endpoints*: those of a slice where they are built already.
+
+    Raises ValueError for numbers and addresses that are none.
+    """
     meta = wire.metadata or schema.Meta()
     namespace = "" if kind == "Namespace" else meta.namespace or "default"
     key = Key(intern(str(namespace)), str(meta.name or ""))
     if isinstance(wire, schema.WireSlice):
-        return _slice(wire, key, meta, place)
+        return _slice(wire, key, meta, place, endpoints)
     if isinstance(wire, schema.WirePod):
         return _pod(wire, key, meta, place)
     if isinstance(wire, schema.WireService):
@@ -95,7 +101,7 @@ def _service(wire: schema.WireService, key: Key, meta: schema.Meta, place: Place
         labels=pairs(meta.labels),
         type=intern(str(spec.type or "ClusterIP")),
         headless=addresses == ["None"],
-        cluster_ips=tuple(packed(text) for text in addresses if text and text != "None"),
+        cluster_ips=tuple(parse_address(text) for text in addresses if text and text != "None"),
         external_name=str(spec.external_name or ""),
         selector=pairs(spec.selector) if spec.selector is not None else None,
         ports=tuple(_service_port(port) for port in there(spec.ports)),
@@ -126,7 +132,9 @@ def _ports(ports: list[schema.WirePort | None] | None) -> tuple[Port, ...]:
     return tuple(Port(_name(port.name), _protocol(port.protocol), number(port.port)) for port in there(ports))
 
 
-def _slice(wire: schema.WireSlice, key: Key, meta: schema.Meta, place: Place) -> EndpointSlice:
+def _slice(
+    wire: schema.WireSlice, key: Key, meta: schema.Meta, place: Place, endpoints: tuple[Endpoint, ...] | None
+) -> EndpointSlice:
     labels = pairs(meta.labels)
     family = FAMILIES[wire.address_type or "IPv4"]
     return EndpointSlice(
@@ -136,23 +144,25 @@ def _slice(wire: schema.WireSlice, key: Key, meta: schema.Meta, place: Place) ->
         labels=labels,
         family=family,
         ports=_ports(wire.ports),
-        endpoints=tuple(
-            Endpoint(
-                packed(text),
-                _conditions(endpoint.conditions),
-                str(endpoint.hostname) if endpoint.hostname else "",
-                _name(endpoint.node_name or (endpoint.topology or {}).get(NODE_TOPOLOGY)),
-                _pod_name(endpoint.target_ref),
-            )
-            for endpoint in there(wire.endpoints)
-            for text in endpoint.addresses or ()
-            if family and text
-        ),
+        endpoints=tuple(_slice_endpoints(wire, family)) if endpoints is None else endpoints,
         managed_by=labels.get(MANAGED_BY, ""),
     )
 
 
-def _conditions(written: schema.Conditions | None) -> int:
+def _slice_endpoints(wire: schema.WireSlice, family: int) -> Iterator[Endpoint]:
+    for endpoint in there(wire.endpoints):
+        for text in endpoint.addresses or ():
+            if family and text:
+                yield Endpoint(
+                    parse_address(text),
+                    conditions_of(endpoint.conditions),
+                    str(endpoint.hostname) if endpoint.hostname else "",
+                    _name(endpoint.node_name or (endpoint.topology or {}).get(NODE_TOPOLOGY)),
+                    _pod_name(endpoint.target_ref),
+                )
+
+
+def conditions_of(written: schema.Conditions | None) -> int:
     """null: ready; serving as it is ready; not terminating (EndpointSlice API)."""
     if written is None:
         return READY | SERVING
@@ -186,7 +196,7 @@ def _endpoints(wire: schema.WireEndpoints, key: Key, meta: schema.Meta, place: P
 def _old_endpoint(address: schema.WireAddress, conditions: int) -> Endpoint:
     hostname = str(address.hostname or "")
     return Endpoint(
-        packed(address.ip or ""), conditions, hostname, _name(address.node_name), _pod_name(address.target_ref)
+        parse_address(address.ip or ""), conditions, hostname, _name(address.node_name), _pod_name(address.target_ref)
     )
 
 
@@ -202,7 +212,7 @@ def _pod(wire: schema.WirePod, key: Key, meta: schema.Meta, place: Place) -> Pod
         key=key,
         place=place,
         labels=pairs(meta.labels),
-        addresses=tuple(packed(text) for text in addresses),
+        addresses=tuple(parse_address(text) for text in addresses),
         hostname=str(spec.hostname or ""),
         subdomain=_name(spec.subdomain),
         node=_name(spec.node_name),
@@ -249,7 +259,7 @@ def _workload(
         ports=_container_ports(pod_spec),
         service_name=_name(spec.service_name) if kind == "StatefulSet" else "",
         first_ordinal=number(spec.ordinals.start) if spec.ordinals else 0,
-        addresses=tuple(packed(text.strip()) for text in written.split(",") if text.strip()),
+        addresses=tuple(parse_address(text.strip()) for text in written.split(",") if text.strip()),
         controlled=any(flag(owner.controller) for owner in there(meta.owner_references)),
     )
 

@@ -17,9 +17,11 @@ from msgspec.structs import replace
 from clusterdns.cluster.compose import compose
 from clusterdns.cluster.documents import Document, DocumentError, Limits, locate, split
 from clusterdns.cluster.faults import and_more
+from clusterdns.cluster.json_list import JsonList, json_list
 from clusterdns.cluster.json_stream import is_json, json_documents, json_items
 from clusterdns.cluster.manifest import Identity, Reading, identity_of, items_of
 from clusterdns.cluster.model import Object, Place
+from clusterdns.cluster.plain import read_plain
 from clusterdns.cluster.schema import read_header
 from clusterdns.errors import Problem, printable, shortened
 
@@ -64,15 +66,19 @@ class _Unit(Struct, frozen=True):
 
 
 class DocumentCache:
-    """The units of one file by what was written, as of its last two reads.  Not thread-safe."""
+    """The units of one file by what was written, as of its last read.  Not thread-safe."""
 
     def __init__(self) -> None:
         self._last: dict[bytes, _Unit] = {}
         self._now: dict[bytes, _Unit] = {}
 
     def begin(self) -> None:
-        """A new read of the file: what the last one did not ask for is forgotten."""
+        """A new read of the file."""
         self._last, self._now = self._now, {}
+
+    def end(self) -> None:
+        """What the read did not ask for is forgotten: it would keep the objects of yesterday in memory."""
+        self._last = {}
 
     def get(self, key: bytes, place: Place) -> _Unit | None:
         found = self._last.get(key)
@@ -89,10 +95,29 @@ def decode_file(data: bytes, path: str, cache: DocumentCache, limits: Limits = L
     """Never raises: whatever is wrong with *data* is in ``problems``."""
     cache.begin()
     try:
-        documents = split(data, limits.documents)
+        units = _list_units(data, path, cache, limits) or _units(split(data, limits.documents), path, cache, limits)
     except DocumentError as error:
-        return _joined([_rejected(Document(data, 1, 0), path, error)], path)
-    return _joined(_units(documents, path, cache, limits), path)
+        units = iter([_rejected(Document(data, 1, 0), path, error)])
+    decoded = _joined(units, path)
+    cache.end()
+    return decoded
+
+
+def _list_units(data: bytes, path: str, cache: DocumentCache, limits: Limits) -> Iterator[_Unit] | None:
+    """Of a List in JSON as kubectl writes it; None: look closer."""
+    listed = json_list(data)
+    implied = listed.implied() if listed else None
+    if listed is None or implied is None or len(listed.spans) > limits.items:
+        return None
+    return (_cached(item, path, cache, implied, limits) for item in _items(data, listed))
+
+
+def _items(data: bytes, listed: JsonList) -> Iterator[Document]:
+    """One at a time: text and model are never there of all of them at once."""
+    line, last = 1, 0
+    for begin, end in listed.spans:
+        line, last = line + data.count(b"\n", last, begin), begin
+        yield Document(data[begin:end], line, begin)
 
 
 def _joined(units: Iterable[_Unit], path: str) -> Decoded:
@@ -103,8 +128,10 @@ def _joined(units: Iterable[_Unit], path: str) -> Decoded:
     for unit in units:
         objects += unit.objects
         problems += unit.problems
-        skipped.update(unit.skipped)
-        broken |= dict.fromkeys(unit.broken)
+        if unit.skipped:
+            skipped.update(unit.skipped)
+        if unit.broken:
+            broken |= dict.fromkeys(unit.broken)
     return Decoded(tuple(objects), first_problems(problems, path, MOST_PROBLEMS), _few_kinds(skipped), tuple(broken))
 
 
@@ -214,7 +241,10 @@ def _read_json(document: Document, path: str, implied: tuple[str, str], limits: 
     if len(document.text) > limits.object_octets:
         text = f"one object of {len(document.text) >> 20} MiB: at most {limits.object_octets >> 20} MiB are read"
         return _rejected(document, path, DocumentError(document.line, text, "distribute it over several", "CD102"))
-    reading = Reading(Place(path, document.line, document.offset), {})
+    place = Place(path, document.line, document.offset)
+    if plain := read_plain(document.text, implied, place):
+        return _Unit(place, (plain,))
+    reading = Reading(place, {})
     try:
         reading.read(Raw(document.text), implied=implied)
     except (msgspec.DecodeError, RecursionError) as error:

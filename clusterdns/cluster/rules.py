@@ -20,10 +20,6 @@ _TRUE, _FALSE = frozenset(("true", "yes", "on", "y")), frozenset(("false", "no",
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 
 
-# An address is checked and then built: parsed once, as long as it is still here.
-packed = lru_cache(1 << 12)(parse_address)
-
-
 @lru_cache(1 << 14)
 def is_label(text: str) -> bool:
     """DNS-1123 label: a to z, 0 to 9, inner hyphens, at most 63."""
@@ -152,7 +148,7 @@ def check_address(faults: Faults, path: Path, text: str | None) -> bytes | None:
         faults.error("CD205", path, "required", "write an IP address")
         return None
     try:
-        return packed(text)
+        return parse_address(text)
     except ValueError as error:
         faults.error("CD211", path, str(error), _address_remedy(text))
         return None

@@ -23,6 +23,13 @@ class _Wire(Struct, rename="camel", gc=False):
     pass
 
 
+class _Document(_Wire):
+    """What may stand alone says what it is."""
+
+    api_version: Any = None
+    kind: Any = None
+
+
 class Owner(_Wire):
     controller: Flag = None
 
@@ -72,7 +79,7 @@ class WireServiceStatus(_Wire):
     load_balancer: WireLoadBalancer | None = None
 
 
-class WireService(_Wire):
+class WireService(_Document):
     metadata: Meta | None = None
     spec: WireServiceSpec | None = None
     status: WireServiceStatus | None = None
@@ -104,7 +111,7 @@ class WireEndpoint(_Wire):
     topology: Pairs = None  # v1beta1: the node under kubernetes.io/hostname
 
 
-class WireSlice(_Wire):
+class WireSlice(_Document):
     metadata: Meta | None = None
     address_type: str | None = None
     ports: list[WirePort | None] | None = None
@@ -124,7 +131,7 @@ class WireSubset(_Wire):
     ports: list[WirePort | None] | None = None
 
 
-class WireEndpoints(_Wire):
+class WireEndpoints(_Document):
     metadata: Meta | None = None
     subsets: list[WireSubset | None] | None = None
 
@@ -165,13 +172,13 @@ class PodStatus(_Wire):
     conditions: list[PodCondition | None] | None = None
 
 
-class WirePod(_Wire):
+class WirePod(_Document):
     metadata: Meta | None = None
     spec: PodSpec | None = None
     status: PodStatus | None = None
 
 
-class WireNamespace(_Wire):
+class WireNamespace(_Document):
     metadata: Meta | None = None
 
 
@@ -203,7 +210,7 @@ class WorkloadSpec(_Wire):
     ordinals: Ordinals | None = None
 
 
-class WireWorkload(_Wire):
+class WireWorkload(_Document):
     metadata: Meta | None = None
     spec: WorkloadSpec | None = None
 

@@ -30,7 +30,6 @@ from clusterdns.cluster.rules import (
     is_container_port_name,
     is_label,
     is_subdomain,
-    packed,
     special,
 )
 from clusterdns.cluster.validate_service import check_service
@@ -83,33 +82,7 @@ def _check_slice(faults: Faults, api_version: str, wire: schema.WireSlice) -> No
         return
     octets = 16 if wire.address_type == "IPv6" else 4
     for index, endpoint in enumerate(endpoints):
-        if not _is_plain(endpoint, octets):
-            _check_endpoint(faults, ("endpoints", index), endpoint, octets)
-
-
-_SUSPECT = frozenset((0, 127, 169, 224, 0xFE, 0xFF))  # first octets of the addresses that ``special`` knows
-
-
-def _is_plain(endpoint: schema.WireEndpoint, octets: int) -> bool:
-    """One good address, nothing to doubt: nearly all endpoints are like that, and there may be 150,000."""
-    texts, conditions = endpoint.addresses, endpoint.conditions
-    if not texts or len(texts) != 1 or endpoint.hostname:
-        return False
-    try:
-        address = packed(texts[0] or "")
-    except ValueError:
-        return False
-    return (
-        len(address) == octets
-        and address[0] not in _SUSPECT
-        and (
-            conditions is None
-            or (
-                not (type(conditions.ready) is str or type(conditions.serving) is str)
-                and type(conditions.terminating) is not str
-            )
-        )
-    )
+        _check_endpoint(faults, ("endpoints", index), endpoint, octets)
 
 
 def _check_endpoint(faults: Faults, path: Path, endpoint: schema.WireEndpoint, octets: int) -> None:
