@@ -6,6 +6,7 @@ import logging
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -26,6 +27,7 @@ from clusterdns.sources.reading import load
 from clusterdns.transports.sockets import Address, address_text, bind_pairs, local_addresses
 from clusterdns.transports.stream import StreamListener
 from clusterdns.transports.udp import UdpListener
+from clusterdns.window import Window
 from clusterdns.world import World, build
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.records import service_name
@@ -100,7 +102,8 @@ class Server:
         self._told: tuple[Problem, ...] = ()  # problems between objects, as last logged
         self._udp: list[UdpListener] = []
         self._streams: list[StreamListener] = []
-        self._http = HttpServer(self)
+        self._window = Window(self._world, self._publisher, self._problems, f"{time.time_ns():x}")
+        self._http = HttpServer(self, self._window, settings.http_token)
         self._ending = asyncio.Event()
         self._patient = True  # SIGTERM; SIGINT is not
 
@@ -109,6 +112,10 @@ class Server:
         if self._ending.is_set():
             return ["shutting down"]
         return [] if self._udp else ["manifests: the first scan is not finished"]
+
+    def _problems(self) -> list[Problem]:
+        """Of documents and between objects, by path and line."""
+        return sorted((*self._source.problems, *self._told))
 
     def services(self) -> list[Service] | None:
         """As they are published; None before the first round."""
@@ -148,6 +155,7 @@ class Server:
         problems = self._world.controllers.problems()
         log_news(logger, self._told, problems)
         self._told = problems
+        self._window.turned()
         if self._keeper:
             self._keeper.note()
         elif self._publisher.rounds == 1 and (displaced := self._world.controllers.displaced()):

@@ -52,6 +52,7 @@ class Settings(Struct, frozen=True):
     cluster_dns: tuple[bytes, ...] = (b"\x0a\x60\x00\x0a",)  # packed
     stand_ins: bool = True
     state_dir: str = ""  # "": nothing is written
+    http_token: str = ""  # "": /api is there on loopback addresses only, and asks nobody
     max_yaml_octets: int = 16 << 20
     max_json_octets: int = 256 << 20
     lameduck: float = 5.0  # seconds
@@ -104,6 +105,7 @@ SETTINGS = {
         Setting("cluster_dns", ["10.96.0.10"], "nameservers in the resolv.conf of pods, for `clusterdns resolvconf`"),
         Setting("stand_ins", "true", "make stand-in pods for workloads without pods: true or false"),
         Setting("state_dir", "", "folder that keeps allocated addresses and node ports over a restart; none if empty"),
+        Setting("http_token", "", "who reads /api must show it; if empty, /api is on loopback addresses only"),
         Setting("max_yaml_octets", "16MiB", "a file with more YAML than this is not read to its end; or 500KiB, 1GiB"),
         Setting("max_json_octets", "256MiB", "a file larger than this is not read; or 500KiB, 1GiB"),
         Setting("lameduck", "5", "seconds that answering goes on after SIGTERM, or 500ms, 1m; sooner when it is quiet"),

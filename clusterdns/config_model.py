@@ -149,6 +149,13 @@ def _network_remedy(text: str) -> str:
         return "write ADDRESS/LENGTH like 10.96.0.0/12 or fd00:10:96::/112"
 
 
+def token(text: str) -> str:
+    """What a header can carry (RFC 6750 §2.1).  The text of the error does not show it."""
+    if text and not re.fullmatch(r"[-A-Za-z0-9._~+/]+=*", text):
+        raise ValueError("not a token; write letters, digits and -._~+/ without blanks")
+    return text
+
+
 def address(text: str) -> bytes:
     try:
         return parse_address(text)
@@ -236,6 +243,7 @@ class Model(BaseModel):
     cluster_dns: _Addresses
     stand_ins: Annotated[bool, _one(truth)]
     state_dir: Annotated[str, _one(str)]
+    http_token: Annotated[str, _one(token)]
     max_yaml_octets: Annotated[int, _one(octets)]
     max_json_octets: Annotated[int, _one(octets)]
     lameduck: Annotated[float, _one(seconds)]

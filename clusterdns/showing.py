@@ -9,14 +9,15 @@ from functools import partial
 
 from msgspec import Struct
 
+from clusterdns.cluster.build import SERVICE_NAME
 from clusterdns.cluster.labels import Selector, matches
 from clusterdns.cluster.model import Key, Pod, Published, Workload
-from clusterdns.world import World
 from clusterdns.views import objects
 from clusterdns.views.endpoints import made_endpoints
 from clusterdns.views.objects import Written
 from clusterdns.views.records import Record, rows_of
 from clusterdns.views.trees import Tree
+from clusterdns.world import World
 from clusterdns.zone.derived import pointer_targets
 from clusterdns.zone.names import is_below, to_text
 from clusterdns.zone.prepared import NXDOMAIN
@@ -54,10 +55,13 @@ def services(world: World, query: Query) -> Iterator[Shown | None]:
 
 def endpoint_slices(world: World, query: Query) -> Iterator[Shown | None]:
     """Of Services, made ones too."""
-    for key in sorted(item.key for item in world.state.all("Service")):
-        if query.namespace in (None, key.namespace) and (published := world.controllers.published(world.state, key)):
+    wanted = [one.values for one in query.selector if (one.key, one.operator) == (SERVICE_NAME, "in")]
+    keys = [item.key for item in world.state.all("Service") if query.namespace in (None, item.key.namespace)]
+    yield None
+    for key in sorted(keys, key=_order):
+        if all(key.name in names for names in wanted) and (published := world.controllers.published(world.state, key)):
             for piece in published.slices:
-                labels = piece.labels | {"kubernetes.io/service-name": piece.service.name}
+                labels = piece.labels | {SERVICE_NAME: piece.service.name}
                 if query.wants(piece.key, labels):
                     yield partial(objects.slice_tree, piece)
         yield None

@@ -50,6 +50,7 @@ def test_the_defaults() -> None:
         cluster_dns=(b"\x0a\x60\x00\x0a",),
         stand_ins=True,
         state_dir="",
+        http_token="",
         max_yaml_octets=16 << 20,
         max_json_octets=256 << 20,
         lameduck=5.0,

@@ -8,6 +8,8 @@ from typing import Protocol
 from aiohttp import web
 
 from clusterdns.admin import env
+from clusterdns.admin.api import Api, Shows
+from clusterdns.admin.guard import Guard
 from clusterdns.errors import OperatorError
 
 Address = tuple[str, int]  # an IP address as text, and a port
@@ -21,38 +23,66 @@ class State(env.State, Protocol):
 class HttpServer:
     """Serves on any number of addresses from ``start`` to ``stop``."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, state: State, shows: Shows | None = None, token: str = "") -> None:
+        """*shows*: what ``/api`` tells besides the variables; *token* as in Guard."""
+        self._state, self._shows, self._token = state, shows, token
         self._runner: web.AppRunner | None = None
+        self._sites: dict[Address, tuple[web.TCPSite, Address]] = {}  # as asked for -> with the port it became
 
     async def start(self, addresses: Sequence[Address]) -> list[Address]:
         """The addresses that were bound, in order, with the ports that port 0 became.
 
         Raises OperatorError for the first that cannot be bound; nothing is left open then.
         """
-        bound: list[Address] = []
         self._runner = web.AppRunner(self._application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
+        try:
+            return await self.move(addresses)
+        except OperatorError:
+            await self.stop()
+            raise
+
+    async def move(self, addresses: Sequence[Address]) -> list[Address]:
+        """Serves on *addresses* and on no others; those that stay are not touched.
+
+        Raises OperatorError for the first that cannot be bound; nothing has changed then.
+        """
+        new: dict[Address, tuple[web.TCPSite, Address]] = {}
         for host, port in addresses:
+            if (host, port) in self._sites or (host, port) in new:
+                continue
             try:
-                await web.TCPSite(self._runner, host, port).start()
+                new[host, port] = await self._open(host, port)
             except OSError as error:
-                await self.stop()
+                for site, _ in new.values():
+                    await site.stop()
                 raise OperatorError(_refusal(host, port, error)) from None
-            bound.append(self._runner.addresses[-1][:2])
-        return bound
+        for gone in [address for address in self._sites if address not in addresses]:
+            await self._sites.pop(gone)[0].stop()
+        self._sites |= new
+        return [self._sites[address][1] for address in addresses]
+
+    async def _open(self, host: str, port: int) -> tuple[web.TCPSite, Address]:
+        if self._runner is None:
+            raise RuntimeError("not started")
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        return site, self._runner.addresses[-1][:2]
 
     async def stop(self) -> None:
         """Lets requests under way finish, for a second at most.  Any number of times, also without ``start``."""
         if self._runner is not None:
             runner, self._runner = self._runner, None
+            self._sites.clear()
             await runner.cleanup()
 
     def _application(self) -> web.Application:
-        application = web.Application()
+        application = web.Application(middlewares=[Guard(self._token).middleware()])
         application.router.add_get("/health", self._health)
         application.router.add_get("/ready", self._ready)
         application.router.add_get("/api/v1/env", env.EnvApi(self._state).get)
+        if self._shows:
+            Api(self._shows).add_to(application)
         application.on_response_prepare.append(_without_server)
         return application
 

@@ -12,9 +12,12 @@ import typer
 
 from clusterdns import __version__
 from clusterdns.cli.check import check
+from clusterdns.cli.describe import describe
+from clusterdns.cli.diff import diff
 from clusterdns.cli.env import env
 from clusterdns.cli.exec import execute
 from clusterdns.cli.export import export
+from clusterdns.cli.get import get
 from clusterdns.cli.query import query
 from clusterdns.cli.resolvconf import resolvconf
 from clusterdns.cli.serve import serve
@@ -33,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
 )
-for _command in (serve, check, export, query, env, resolvconf):
+for _command in (serve, query, get, describe, diff, check, export, env, resolvconf):
     app.command()(_command)
 # What follows the first word is the other command's, options too.
 app.command("exec", context_settings={"allow_interspersed_args": False})(execute)

@@ -53,6 +53,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
     cluster_dns: Annotated[
         list[str] | None, typer.Option(metavar="ADDR", help="Of pods' resolv.conf; repeatable.")
     ] = None,
+    http_token: Annotated[str | None, typer.Option(metavar="TOKEN", help="Asked of who reads /api.")] = None,
     state_dir: Annotated[str | None, typer.Option(metavar="FOLDER", help="Keeps allocations over a restart.")] = None,
     stand_ins: Annotated[
         bool | None, typer.Option("--stand-ins/--no-stand-ins", help="Stand-in pods for workloads without pods.")
@@ -91,6 +92,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         "ns_addresses": ns_addresses,
         "cluster_dns": cluster_dns,
         "stand_ins": stand_ins,
+        "http_token": http_token,
         "state_dir": state_dir,
         "max_yaml_octets": max_yaml_octets,
         "max_json_octets": max_json_octets,

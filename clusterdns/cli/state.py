@@ -43,9 +43,10 @@ def world(sources: Sequence[str], config: str | None) -> "World":
     return build(loaded.objects, zone_options(settings, ("127.0.0.1",)), controller_options(settings))
 
 
-def ask(server: str | None, path: str, **parameters: str) -> Any:
-    """The JSON that *server* has at *path*, such as ``"/api/v1/services"``.
+def ask(server: str | None, path: str, *, patience: float = SECONDS, **parameters: str) -> Any:
+    """The JSON that *server* has at *path*, such as ``"/api/v1/services"``; None where it has no news.
 
+    *patience*: seconds for each part of the answer.
     Raises OperatorError for an URL that means nothing, BackendError when the server does not answer or refuses.
     """
     import http.client
@@ -54,11 +55,15 @@ def ask(server: str | None, path: str, **parameters: str) -> Any:
 
     url = server or SERVER
     host, port, prefix = _parts(url)
-    connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
+    connection = http.client.HTTPConnection(host, port, timeout=patience)
+    token = os.environ.get("CLUSTERDNS_HTTP_TOKEN", "")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        connection.request("GET", prefix + path + ("?" + urlencode(parameters) if parameters else ""))
+        connection.request("GET", prefix + path + ("?" + urlencode(parameters) if parameters else ""), headers=headers)
         response = connection.getresponse()
         body = response.read()
+        if response.status == 204:
+            return None
         if response.status != 200:
             raise BackendError(f"{url}: {path}: {response.status} {response.reason}")
         return json.loads(body)

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from clusterdns.views.columns import TABLE, align
+from clusterdns.views.trees import NONE
 from clusterdns.zone.names import to_text
 from clusterdns.zone.rdata import RRset
 
@@ -26,12 +27,16 @@ def rows_of(rrset: RRset, service: str = "") -> list[Record]:
 
 def table(records: Sequence[Record], *, wide: bool) -> str:
     """ "" for none.  Wide: with the Service that each is of."""
-    rows = [
-        [record.name, str(record.ttl), record.type, *([record.service or "<none>"] if wide else []), record.data]
-        for record in records
-    ]
-    titles = ["NAME", "TTL", "TYPE", *(["SERVICE"] if wide else []), "DATA"]
-    return align([titles, *rows], TABLE)[0] if rows else ""
+    rows = [cells(record, wide=wide) for record in records]
+    return align([titles(wide=wide), *rows], TABLE)[0] if rows else ""
+
+
+def titles(*, wide: bool) -> list[str]:
+    return ["NAME", "TTL", "TYPE", *["SERVICE"] * wide, "DATA"]
+
+
+def cells(record: Record, *, wide: bool) -> list[str]:
+    return [record.name, str(record.ttl), record.type, *[record.service or NONE] * wide, record.data]
 
 
 def as_zone(records: Iterable[Record]) -> str:
@@ -45,6 +50,10 @@ def line(record: Record) -> str:
 
 def as_json(records: Sequence[Record]) -> str:
     return msgspec.json.format(msgspec.json.encode({"records": records}), indent=2).decode() + "\n"
+
+
+def as_yaml(records: Sequence[Record]) -> str:
+    return msgspec.yaml.encode({"records": records}).decode()
 
 
 def as_names(records: Iterable[Record]) -> str:

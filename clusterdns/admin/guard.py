@@ -1,0 +1,57 @@
+"""Who may read ``/api``: what runs in a cluster is nobody else's business."""
+
+from collections.abc import Awaitable, Callable
+from hmac import compare_digest
+from ipaddress import ip_address
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Guard:
+    """*token*: what callers must show as ``Authorization: Bearer``, on every address.
+
+    "": nobody is asked; the paths are there on loopback addresses only.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def middleware(self) -> Middleware:
+        @web.middleware
+        async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path.startswith("/api/"):
+                self._check(request)
+            return await handler(request)
+
+        return guarded
+
+    def _check(self, request: web.Request) -> None:
+        if self._token:
+            given = request.headers.get("Authorization", "").encode(errors="replace")
+            if not compare_digest(given, f"Bearer {self._token}".encode()):
+                raise web.HTTPUnauthorized(text="a token is needed\n", headers={"WWW-Authenticate": "Bearer"})
+        elif not _is_loopback(request) or not _is_address(request.host):
+            raise web.HTTPNotFound
+
+
+def _is_loopback(request: web.Request) -> bool:
+    """The address that was connected to."""
+    if request.transport is None:  # it has hung up
+        return False
+    return ip_address(request.transport.get_extra_info("sockname")[0].partition("%")[0]).is_loopback
+
+
+def _is_address(host: str) -> bool:
+    """``127.0.0.1:9153``, ``[::1]:9153`` or ``localhost:9153``.
+
+    A page of the web may have a browser on this machine ask here under a name of its own, which leads to 127.0.0.1.
+    """
+    bare = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    try:
+        ip_address(bare)
+    except ValueError:
+        return bare == "localhost"
+    return True
