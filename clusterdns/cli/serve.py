@@ -66,7 +66,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
 
     Each setting can also be given as CLUSTERDNS_<NAME>, or in the file of --config.
     """
-    from clusterdns.config import load_settings
+    from clusterdns.config import Settings, load_settings
 
     flags = {
         "manifests": paths,
@@ -98,12 +98,17 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         "max_json_octets": max_json_octets,
         "lameduck": lameduck,
     }
-    settings = load_settings(flags, os.environ, config)
-    if not settings.manifests:
+
+    def load() -> Settings:
+        settings = load_settings(flags, os.environ, config)
+        if settings.manifests:
+            return settings
         raise OperatorError(
             "PATH: nothing to serve; name manifest files or folders, as in `clusterdns serve zones/demo`,"
             " or set manifests in the file of --config"
         )
+
+    load()  # wrong settings are told before what serving takes is imported
     from clusterdns import app
 
-    return app.serve(settings)
+    return app.serve(load, config or os.environ.get("CLUSTERDNS_CONFIG"))

@@ -33,6 +33,10 @@ class StreamListener:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(self), sock=self._sock)
 
+    def discard(self) -> None:
+        """Closes a socket that was never served."""
+        self._sock.close()
+
     async def close(self) -> None:
         """No new connections; those that exist send what they hold and end."""
         if self._server:

@@ -17,9 +17,18 @@ class UdpListener:
 
     def __init__(self, sock: socket.socket, answer: Answer) -> None:
         self._sock = sock
-        self._answer = answer
+        self.answer = answer  # may be replaced while it serves
         self.queries = 0
         self.unsent = 0  # answers that the kernel did not take
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self._sock.getsockname()[:2]
+        return host, port
+
+    def discard(self) -> None:
+        """Closes a socket that was never served."""
+        self._sock.close()
 
     def start(self) -> None:
         asyncio.get_running_loop().add_reader(self._sock, self._readable)
@@ -34,7 +43,7 @@ class UdpListener:
 
     def _readable(self) -> bool:
         """True when there may be more."""
-        receive, send, answer = self._sock.recvfrom, self._sock.sendto, self._answer
+        receive, send, answer = self._sock.recvfrom, self._sock.sendto, self.answer
         for served in range(_BATCH):
             try:
                 packet, peer = receive(_QUERY_OCTETS)

@@ -1,0 +1,280 @@
+"""The life of ``clusterdns serve``: start, signals, changes of its settings, end."""
+
+import asyncio
+import gc
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec.structs import asdict
+
+from clusterdns import __version__
+from clusterdns.admin.http import HttpServer
+from clusterdns.backend import Backend
+from clusterdns.cluster.model import Key, Published, Service
+from clusterdns.config import Settings
+from clusterdns.errors import BackendError, OperatorError, Problem
+from clusterdns.publish import Publisher
+from clusterdns.transports.listeners import Listeners, discard
+from clusterdns.transports.sockets import Address, address_text, local_addresses
+from clusterdns.window import Window
+from clusterdns.world import World
+from clusterdns.zone.names import Name, to_text
+from clusterdns.zone.records import service_name
+
+logger = logging.getLogger("clusterdns")
+
+QUIET_SECONDS = 1.0  # without a query: nobody sends any more
+_LOOK_SECONDS = 0.1  # between looks at whether it is quiet
+WATCH_SECONDS = 1.0  # between looks at the file of settings
+
+# What can change without another world: addresses of ours, and how to end.
+_OUTSIDE = ("listen", "http", "lameduck")
+
+Load = Callable[[], Settings]
+
+
+class Server:
+    """Listens, holds the Backend that answers, and replaces it as a whole when settings change."""
+
+    def __init__(self, load: Load, config_path: str | None = None) -> None:
+        """*load* reads the settings, now and at every reload; *config_path* is looked at for changes.
+
+        Raises OperatorError for wrong settings.
+        """
+        self._load, self._config_path = load, config_path
+        self._settings = load()
+        self._backend = Backend(self._settings, _hosts(self._settings), self._turned)
+        self._window = Window(*_shown(self._backend))
+        self._listeners = Listeners()
+        self._http = HttpServer(self, self._window)
+        self._ending = asyncio.Event()
+        self._patient = True  # SIGTERM; SIGINT is not
+        self._failure: BaseException | None = None  # what ended the source
+        self._reloading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ready_reasons(self) -> list[str]:
+        """Why ``/ready`` is 503; [] when it is 200."""
+        if self._ending.is_set():
+            return ["shutting down"]
+        return [] if self._listeners.bound else ["manifests: the first scan is not finished"]
+
+    def services(self) -> list[Service] | None:
+        """As they are published; None before the first round."""
+        return self._backend.services()
+
+    async def run(self) -> int:
+        """The exit status.  Raises OperatorError for what keeps it from starting."""
+        self._handle_signals()
+        try:
+            http = await self._http.start(self._settings.http)
+            if await self._started():
+                await self._listen(self._settings, self._backend)
+                self._announce(http)
+                await self._until_ended()
+            if self._failure:
+                raise self._failure
+        except BackendError as fault:
+            logger.error("%s", fault)
+            return 1
+        finally:
+            await self._close()
+        return 0
+
+    def _turned(self) -> None:
+        self._window.turned()
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._end, True)
+        loop.add_signal_handler(signal.SIGINT, self._end, False)
+        loop.add_signal_handler(signal.SIGHUP, self._spawn_reload)
+
+    def _end(self, patient: bool) -> None:
+        self._patient = patient
+        self._ending.set()
+
+    def _fail(self, fault: BaseException) -> None:
+        self._failure = fault
+        self._end(False)
+
+    async def _started(self) -> bool:
+        """Sockets are bound after the first round: half an answer is a wrong one.  False: ended before."""
+        starting, ending = (
+            asyncio.create_task(self._backend.start(self._fail)),
+            asyncio.create_task(self._ending.wait()),
+        )
+        await asyncio.wait([starting, ending], return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return False
+        starting.result()
+        _freeze()
+        return True
+
+    async def _listen(self, settings: Settings, backend: Backend) -> None:
+        new = self._listeners.bind(settings.listen, backend.over_udp, backend.over_tcp)
+        await self._listeners.serve(settings.listen, new)
+
+    async def _until_ended(self) -> None:
+        watching = asyncio.create_task(self._watch_config())
+        await self._ending.wait()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        if self._patient:
+            await self._lame_duck()
+
+    async def _lame_duck(self) -> None:
+        """Clients learn late that we go: answers go on until nobody asks, at most ``lameduck`` seconds."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._settings.lameduck
+        seen, quiet_since = self._listeners.queries, loop.time()
+        while (now := loop.time()) < end and now - quiet_since < QUIET_SECONDS:
+            await asyncio.sleep(min(_LOOK_SECONDS, end - now))
+            if (queries := self._listeners.queries) != seen:
+                seen, quiet_since = queries, loop.time()
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._backend.stop()
+        await self._listeners.close()
+        await self._http.stop()
+
+    # Reload: validated first, swapped whole, and on any error nothing changes.
+
+    def _spawn_reload(self) -> None:
+        task = asyncio.create_task(self.reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _watch_config(self) -> None:
+        if self._config_path is None:
+            return
+        seen = _signature(self._config_path)
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = _signature(self._config_path)
+            # A file that is gone for a moment is being replaced.
+            if now not in (seen, None):
+                seen = now
+                self._spawn_reload()
+
+    async def reload(self) -> None:
+        """Reads settings and files again.  The log says what changed, or why nothing did."""
+        async with self._reloading:
+            try:
+                settings = await asyncio.to_thread(self._load)
+                if settings != self._settings:
+                    await self._change(settings)
+                self._backend.source.request_scan()
+            except (OperatorError, BackendError) as fault:
+                for line in str(fault).splitlines():
+                    logger.error("settings not reloaded: %s", line)
+
+    async def _change(self, settings: Settings) -> None:
+        """Everything that can fail comes first: reading, binding; then nothing can."""
+        before, old = self._settings, self._backend
+        new_world = _inside(settings) != _inside(before)
+        backend = old
+        if new_world:
+            backend = Backend(settings, _hosts(settings), self._turned, old.world.controllers.export())
+        bound = None
+        try:
+            if new_world:
+                await backend.start(self._fail)
+            bound = self._listeners.bind(settings.listen, backend.over_udp, backend.over_tcp)
+            await self._http.move(settings.http)
+        except BaseException:
+            if bound:
+                discard(bound)
+            if new_world:
+                await backend.stop()
+            raise
+        self._settings, self._backend = settings, backend
+        self._window.turn_to(*_shown(backend))
+        self._listeners.answer_with(backend.over_udp, backend.over_tcp)
+        await self._listeners.serve(settings.listen, bound)
+        if new_world:
+            await old.stop()
+            _freeze()
+        logger.info("settings reloaded: %s", ", ".join(_differences(before, settings)))
+
+    def _announce(self, http: Sequence[Address]) -> None:
+        """What is served and where, for a person; the ready line is the last and for programs, too."""
+        world, report, bound = self._backend.world, self._backend.source.report, self._listeners.bound
+        stand_ins = sum(1 for _ in world.controllers.stand_ins())
+        apex = world.table.zones[0].apex
+        print(f"clusterdns {__version__}")
+        print(
+            f"serving  {', '.join(self._settings.manifests)}: {_some(report.files, 'file')}, "
+            f"{_some(len(world.table.tree.published), 'Service')}, {_some(stand_ins, 'stand-in pod')}, "
+            f"{_some(len(self._backend.problems()), 'problem')} (`clusterdns check` lists them)"
+        )
+        for address in http:
+            print(f"http     http://{address_text(address)}/health and /ready")
+        host, port = bound[0]
+        name = _example(world.table.tree.published, apex)
+        print(f"try      dig @{host} -p {port} {name}")
+        print(f"         {_own_command()} query {name} @{address_text((host, port))}")
+        print(f"ready: {to_text(apex)} on {' '.join(map(address_text, bound))} (UDP and TCP)", flush=True)
+
+
+def _shown(backend: Backend) -> tuple[World, Publisher, Callable[[], Sequence[Problem]], str]:
+    """What a Window looks at; the time tells this generation from others."""
+    return backend.world, backend.publisher, backend.problems, f"{time.time_ns():x}"
+
+
+def _hosts(settings: Settings) -> list[str]:
+    return [address for host, _ in settings.listen for address in local_addresses(host)]
+
+
+def _inside(settings: Settings) -> Mapping[str, object]:
+    """What another world is needed for when it changes.  The name server's addresses may follow from ``listen``."""
+    inside: dict[str, object] = {name: value for name, value in asdict(settings).items() if name not in _OUTSIDE}
+    return inside if settings.ns_addresses else inside | {"ns_addresses": _hosts(settings)}
+
+
+def _differences(before: Settings, after: Settings) -> list[str]:
+    old, new = asdict(before), asdict(after)
+    return [name for name in new if old[name] != new[name]]
+
+
+def _signature(path: str) -> tuple[int, int, int] | None:
+    """Another one after every change of the file; None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _freeze() -> None:
+    """What is loaded stays for long: the collector need not walk it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+def _own_command() -> str:
+    """How to start this program again from a shell: it may be installed where no shell looks."""
+    return "clusterdns" if shutil.which("clusterdns") else sys.argv[0]
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _example(published: Mapping[Key, Published], apex: Name) -> str:
+    """A name that has an address, to try; the zone's version where nothing has."""
+    for key in sorted(published):
+        if published[key].service.cluster_ips:
+            return to_text(service_name(key, apex)).removesuffix(".")
+    return f"dns-version.{to_text(apex)} TXT"

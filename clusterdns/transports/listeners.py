@@ -1,0 +1,80 @@
+"""The sockets that are served now.  A change opens what is new before it closes what is not wanted any more."""
+
+from collections.abc import Callable, Iterable
+
+from clusterdns.transports.sockets import Address, bind_pairs
+from clusterdns.transports.stream import StreamListener
+from clusterdns.transports.udp import UdpListener
+
+Answer = Callable[[bytes], bytes | None]
+_Pairs = list[tuple[UdpListener, StreamListener]]
+
+
+class Listeners:
+    """By the address they were configured with: a wildcard stands for several sockets, port 0 for a found one."""
+
+    def __init__(self) -> None:
+        self._open: dict[Address, _Pairs] = {}
+        self._before = 0  # queries of listeners that are closed
+
+    def bind(self, wanted: Iterable[Address], over_udp: Answer, over_tcp: Answer) -> dict[Address, _Pairs]:
+        """Sockets for those of *wanted* that have none yet, not served before ``serve``.
+
+        Raises OperatorError when one cannot be had; none stays open then.
+        """
+        new: dict[Address, _Pairs] = {}
+        try:
+            for address in wanted:
+                if address not in self._open and address not in new:
+                    new[address] = [
+                        (UdpListener(udp, over_udp), StreamListener(tcp, over_tcp)) for udp, tcp in bind_pairs(address)
+                    ]
+        except BaseException:
+            discard(new)
+            raise
+        return new
+
+    async def serve(self, wanted: Iterable[Address], new: dict[Address, _Pairs]) -> None:
+        """Serves *new*, from ``bind``, and closes what is not in *wanted*; the others are not touched."""
+        for pairs in new.values():
+            for udp, stream in pairs:
+                udp.start()
+                await stream.start()
+        keep = {*wanted}
+        for address in [address for address in self._open if address not in keep]:
+            await self._close(self._open.pop(address))
+        self._open |= new
+
+    def answer_with(self, over_udp: Answer, over_tcp: Answer) -> None:
+        """From the next query on."""
+        for pairs in self._open.values():
+            for udp, stream in pairs:
+                udp.answer, stream.answer = over_udp, over_tcp
+
+    @property
+    def bound(self) -> list[Address]:
+        """Where queries are answered, with the ports that port 0 became."""
+        return [udp.address for pairs in self._open.values() for udp, _ in pairs]
+
+    @property
+    def queries(self) -> int:
+        """That have come in so far."""
+        return self._before + sum(u.queries + s.queries for pairs in self._open.values() for u, s in pairs)
+
+    async def close(self) -> None:
+        while self._open:
+            await self._close(self._open.popitem()[1])
+
+    async def _close(self, pairs: _Pairs) -> None:
+        for udp, stream in pairs:
+            udp.close()
+            await stream.close()
+            self._before += udp.queries + stream.queries
+
+
+def discard(new: dict[Address, _Pairs]) -> None:
+    """Closes sockets from ``bind`` that will not be served after all."""
+    for pairs in new.values():
+        for udp, stream in pairs:
+            udp.discard()
+            stream.discard()
