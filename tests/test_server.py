@@ -1,0 +1,192 @@
+"""Reload: settings change under a server that answers, and wrong ones change nothing."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import dns.asyncquery
+import dns.message
+import dns.rdatatype
+import pytest
+from support import write_manifests
+
+from clusterdns import server as server_module
+from clusterdns.config import Settings, load_settings
+from clusterdns.server import Server
+from clusterdns.transports.sockets import Address
+
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {clusterIP: 10.96.0.9, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: free, namespace: shop}
+spec: {ports: [{port: 80}]}
+"""
+PATIENCE = 60.0
+
+
+class Life:
+    """A Server in this process, and the file that its settings come from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.manifests = folder / "manifests"
+        self.manifests.mkdir()
+        write_manifests(self.manifests, SERVICE)
+        self.path = folder / "clusterdns.yaml"
+        self.write()
+        self.server = Server(self.load, str(self.path))
+
+    def write(self, **settings: Any) -> None:
+        lines = {"manifests": [str(self.manifests)], "listen": ["127.0.0.1:0"], "http": [], "lameduck": 0} | settings
+        draft = self.path.with_suffix(".draft")
+        draft.write_text("".join(f"{name}: {value}\n" for name, value in lines.items()))
+        draft.replace(self.path)
+
+    def load(self) -> Settings:
+        return load_settings({}, {}, str(self.path))
+
+    @property
+    def bound(self) -> list[Address]:
+        return self.server._listeners.bound
+
+    async def ask(self, name: str, rtype: str = "A", at: Address | None = None) -> dns.message.Message:
+        host, port = at or self.bound[0]
+        return await dns.asyncquery.udp(dns.message.make_query(name, rtype), host, port=port, timeout=PATIENCE)
+
+    async def addresses(self, name: str, at: Address | None = None) -> list[str]:
+        answer = (await self.ask(name, at=at)).answer
+        return [rdata.address for rrset in answer for rdata in rrset if rrset.rdtype == dns.rdatatype.A]
+
+
+def live(folder: Path, story: Callable[[Life], Awaitable[None]]) -> None:
+    async def run() -> None:
+        life = Life(folder)
+        running = asyncio.create_task(life.server.run())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not life.bound:
+                    assert not running.done(), running.result()
+                    await asyncio.sleep(0)
+                await story(life)
+        finally:
+            life.server._end(patient=False)
+            assert await running == 0
+
+    asyncio.run(run())
+
+
+def test_another_ttl_and_domain_on_the_sockets_that_were_there(tmp_path: Path) -> None:
+    async def story(life: Life) -> None:
+        before = life.bound
+        assert await life.addresses("web.shop.svc.cluster.local") == ["10.96.0.9"]
+        life.write(ttl=77, domain="other.test")
+        await life.server.reload()
+        assert life.bound == before
+        [rrset] = (await life.ask("web.shop.svc.other.test")).answer
+        assert rrset.ttl == 77
+        assert await life.addresses("web.shop.svc.cluster.local") == []
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"ttl": 5000}, "ttl: '5000' is out of range"),
+        ({"tll": 5}, "unknown setting tll; did you mean ttl?"),
+        ({"manifests": ["/nonexistent/folder"]}, "/nonexistent/folder"),
+        ({"listen": ["127.0.0.1:0", "192.0.2.77:5353"]}, "listen 192.0.2.77:5353"),
+        ({"ttl": 9, "http": ["192.0.2.77:9153"]}, "192.0.2.77"),
+    ],
+)
+def test_what_is_wrong_changes_nothing(
+    wrong: dict[str, Any], said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(life: Life) -> None:
+        before, backend = life.bound, life.server._backend
+        life.write(**wrong)
+        await life.server.reload()
+        assert said in caplog.text
+        assert life.bound == before
+        assert life.server._backend is backend
+        [rrset] = (await life.ask("web.shop.svc.cluster.local")).answer
+        assert rrset.ttl == 5
+
+    live(tmp_path, story)
+
+
+def test_listeners_come_and_go_and_those_that_stay_are_not_touched(tmp_path: Path) -> None:
+    async def story(life: Life) -> None:
+        stays = life.bound[0]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.2", 0))
+            port = probe.getsockname()[1]
+        life.write(listen=["127.0.0.1:0", f"127.0.0.2:{port}"], ns_addresses=["127.0.0.1"])
+        await life.server.reload()
+        assert life.bound == [stays, ("127.0.0.2", port)]
+        for address in life.bound:
+            assert await life.addresses("web.shop.svc.cluster.local", at=address) == ["10.96.0.9"]
+        life.write(listen=["127.0.0.1:0"], ns_addresses=["127.0.0.1"])
+        await life.server.reload()
+        assert life.bound == [stays]
+
+    live(tmp_path, story)
+
+
+def test_allocated_addresses_stay_over_a_reload(tmp_path: Path) -> None:
+    async def story(life: Life) -> None:
+        before = await life.addresses("free.shop.svc.cluster.local")
+        write_manifests(life.manifests, SERVICE.replace("10.96.0.9", before[0]))  # its address is claimed: it moves
+        while (moved := await life.addresses("free.shop.svc.cluster.local")) == before:
+            pass
+        write_manifests(life.manifests, SERVICE)
+        while await life.addresses("web.shop.svc.cluster.local") != ["10.96.0.9"]:
+            pass
+        life.write(ttl=30)
+        await life.server.reload()
+        assert await life.addresses("free.shop.svc.cluster.local") == moved
+
+    live(tmp_path, story)
+
+
+def test_a_changed_file_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "WATCH_SECONDS", 0)
+
+    async def story(life: Life) -> None:
+        await life.addresses("web.shop.svc.cluster.local")
+        life.write(ttl=42)
+        while (await life.ask("web.shop.svc.cluster.local")).answer[0].ttl != 42:
+            pass
+
+    live(tmp_path, story)
+
+
+def test_no_query_is_lost_while_settings_change(tmp_path: Path) -> None:
+    """Every answer is that of the old settings or of the new ones, and there is one to every question."""
+
+    async def story(life: Life) -> None:
+        done = asyncio.Event()
+
+        async def ask() -> set[int]:
+            ttls = set()
+            while not done.is_set():
+                [rrset] = (await life.ask("web.shop.svc.cluster.local")).answer
+                ttls.add(rrset.ttl)
+            return ttls
+
+        asking = [asyncio.create_task(ask()) for _ in range(4)]
+        for ttl in range(10, 30):
+            life.write(ttl="wrong" if ttl % 5 == 0 else ttl)
+            await life.server.reload()
+        done.set()
+        seen = set().union(*await asyncio.gather(*asking))
+        assert seen <= {5, *(ttl for ttl in range(10, 30) if ttl % 5)}
+        assert len(seen) > 5
+
+    live(tmp_path, story)
