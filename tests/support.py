@@ -6,17 +6,20 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from clusterdns.cluster.events import Delete, Event, Replace, Upsert
+from clusterdns.cluster.model import Object, identity
 from clusterdns.config import load_settings
 from clusterdns.engine.answer import Responder
 from clusterdns.options import controller_options, zone_options
 from clusterdns.sources.reading import load
-from clusterdns.world import build
+from clusterdns.world import World, build
 
 Answer = Callable[[bytes, str], bytes | None]  # (query, "udp" | "tcp") -> response, or None for silence
 
@@ -34,11 +37,49 @@ class Server(NamedTuple):
 
 def world(manifests: str, **settings: Any) -> Answer:
     """A function that answers as a server would that serves the YAML text *manifests* under *settings*."""
-    with TemporaryDirectory() as folder:
-        loaded = load([str(write_manifests(Path(folder), manifests))])
     chosen = load_settings({}, variables(SETTLED | settings))
-    made = build(loaded.objects, zone_options(chosen, ("127.0.0.1",)), controller_options(chosen))
+    made = build(objects_of(manifests), zone_options(chosen, ("127.0.0.1",)), controller_options(chosen))
     return Responder(made.table, order=chosen.answer_order).answer
+
+
+def edited_world(manifests: str, others: str, questions: Sequence[bytes], seed: str, **settings: Any) -> Answer:
+    """The same, but it came there by edits: from a cluster of *others*, which go, and objects that come twice.
+
+    *questions* are asked after every round, so that answers of before would be found if they were kept.
+    """
+    chosen = load_settings({}, variables(SETTLED | settings))
+    made = World(zone_options(chosen, ("127.0.0.1",)), controller_options(chosen))
+    responder = Responder(made.table, order=chosen.answer_order)
+    for serial, events in enumerate(edits(objects_of(manifests), objects_of(others), Random(seed)), 1):
+        steps = made.steps("test", events)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                made.commit(stop.value[1], serial)
+                break
+        for question in questions:
+            responder.answer(question)
+    return responder.answer
+
+
+def edits(own: Sequence[Object], others: Sequence[Object], rng: Random) -> Iterator[list[Event]]:
+    """Rounds that begin with *others* and end with exactly *own*."""
+    kept = {identity(item) for item in own}
+    mixed = rng.sample(own, len(own))
+    half = mixed[: len(mixed) // 2]
+    yield [Upsert(item) for item in others]
+    yield [Upsert(item) for item in half]
+    yield [Delete(*which) for which in sorted({identity(item) for item in others} - kept)]
+    yield [Delete(*identity(item)) for item in half[::2]]
+    yield [Upsert(item) for item in mixed]
+    for kind in {item.kind for item in own}:
+        yield [Replace(kind, tuple(item for item in own if item.kind == kind))]
+
+
+def objects_of(manifests: str) -> Sequence[Object]:
+    with TemporaryDirectory() as folder:
+        return load([str(write_manifests(Path(folder), manifests))]).objects
 
 
 def variables(settings: dict[str, Any]) -> dict[str, str]:

@@ -1,5 +1,6 @@
-"""Every table of ``tests/cases``: in this process, and over the sockets of a server that really runs."""
+"""Every table of ``tests/cases``: in this process, fresh and by edits, and over the sockets of a server that runs."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ import dns.query
 import dns.rcode
 import pytest
 from cases import Case, Question, all_cases, answer_lines, parse, same
-from support import PATIENCE, Answer, Server, serving, world, write_manifests
+from support import PATIENCE, Answer, Server, edited_world, serving, world, write_manifests
 
 CASES = all_cases()
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
@@ -19,6 +20,15 @@ every_case = pytest.mark.parametrize("case", CASES, ids=str)
 @every_case
 def test_in_this_process(case: Case) -> None:
     judge(case, world(case.manifests, **case.settings))
+
+
+@every_case
+def test_reached_by_edits(case: Case) -> None:
+    """A server that has seen other clusters before, the cases above and below this one, answers like a fresh one."""
+    at = CASES.index(case)
+    others = "\n---\n".join(dict.fromkeys(CASES[(at + step) % len(CASES)].manifests for step in (-9, -1, 1, 9)))
+    questions = [question.message().to_wire() for question in case.questions]
+    judge(case, edited_world(case.manifests, others, questions, case.title, **case.settings))
 
 
 @every_case
@@ -72,46 +82,69 @@ def ask(question: Question, transport: str, answer: Answer) -> str:
 class Servers:
     """One running server for all worlds of equal settings: from case to case its folder changes under it.
 
-    A namespace that only this world has says when the round is through; a round is published as a whole.
+    A namespace that only this world has makes every change one that the server tells of in its log; a round is
+    published as a whole.  Only so many servers run at a time.
     """
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    AT_ONCE = 3
+
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._stack = stack
-        self._servers: dict[str, tuple[Path, Server]] = {}
+        self._servers: dict[str, tuple[Path, Server, ExitStack]] = {}  # by settings; the last used comes last
         self._worlds: dict[str, str] = {}  # what each serves
         self._count = 0
 
     def of(self, case: Case) -> Server:
         manifests, settings = case.world
-        if self._worlds.get(settings) != manifests:
-            self._change(case, manifests, settings)
-            self._worlds[settings] = manifests
+        if settings not in self._servers:
+            self._start(case, settings)
+        elif self._worlds[settings] != manifests:
+            self._change(manifests, settings)
+        self._worlds[settings] = manifests
+        self._servers[settings] = self._servers.pop(settings)
         return self._servers[settings][1]
 
-    def _change(self, case: Case, manifests: str, settings: str) -> None:
-        self._count += 1
-        marker = f"world-{self._count}"
-        marked = f"{manifests}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {marker}}}\n"
-        if settings in self._servers:
-            folder, server = self._servers[settings]
-            write_manifests(folder, marked)
-        else:
-            folder = self._folder / str(len(self._servers))
-            folder.mkdir()
-            write_manifests(folder, marked)
-            server = self._stack.enter_context(serving(folder, **case.settings))
-            self._servers[settings] = folder, server
-        query = dns.message.make_query(f"{marker}.svc.{case.settings.get('domain', 'cluster.local')}", "A")
+    def close(self) -> None:
+        while self._servers:
+            self._stop(next(iter(self._servers)))
+
+    def _start(self, case: Case, settings: str) -> None:
+        if len(self._servers) >= self.AT_ONCE:
+            self._stop(next(iter(self._servers)))
+        folder = self._folder / str(self._count)
+        folder.mkdir()
+        write_manifests(folder, self._marked(case.manifests))
+        stack = ExitStack()
+        self._servers[settings] = folder, stack.enter_context(serving(folder, **case.settings)), stack
+
+    def _stop(self, settings: str) -> None:
+        _, _, stack = self._servers.pop(settings)
+        stack.close()
+
+    def _change(self, manifests: str, settings: str) -> None:
+        folder, server, _ = self._servers[settings]
+        before = self._rounds(server)
+        write_manifests(folder, self._marked(manifests))
         deadline = time.monotonic() + PATIENCE
-        while dns.query.udp(query, server.address, timeout=10, port=server.port).rcode() != dns.rcode.NOERROR:
+        while self._rounds(server) == before:
             assert time.monotonic() < deadline, "".join(server.output)
+            time.sleep(0.01)
+
+    def _marked(self, manifests: str) -> str:
+        self._count += 1
+        return f"{manifests}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: world-{self._count}}}\n"
+
+    @staticmethod
+    def _rounds(server: Server) -> int:
+        """How many rounds with a change it has told of."""
+        return sum(bool(re.search(r"round \d+: [1-9]\d* objects? changed", line)) for line in server.output)
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with ExitStack() as stack:
-        yield Servers(tmp_path_factory.mktemp("worlds"), stack)
+    running = Servers(tmp_path_factory.mktemp("worlds"))
+    yield running
+    running.close()
 
 
 SAMPLE = """

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from cachetools import FIFOCache
 
 from clusterdns.cluster.model import Key, Published
-from clusterdns.zone.derived import endpoint_node, pod_node, reverse_node, service_node
+from clusterdns.zone.derived import address_node, endpoint_node, pod_node, reverse_node, service_node
 from clusterdns.zone.names import Name, parent
 from clusterdns.zone.pods import PodNames
 from clusterdns.zone.prepared import Change, Node
 from clusterdns.zone.records import Shown, shown_by_host
 from clusterdns.zone.tree import Prepared, Tree, ZoneOptions
-from clusterdns.zone.wildcards import Catalogue, is_wild, wild_node
+from clusterdns.zone.wildcards import Catalogue, is_wild, wild_node, wild_pod
 
 DERIVED_KEPT = 10_000  # nodes of derived names; each costs about 1 KiB
 WILD_KEPT = 64  # nodes of wildcards, with up to 1,000 records each
@@ -75,8 +75,7 @@ class Table:
         if self._catalogue is None or self.zones[zone].reverse or not is_wild(name):
             return None
         if (name, rtype) not in self._wild:
-            apex, ttl = self.zones[zone].apex, self.options.ttl
-            self._wild[name, rtype] = wild_node(name, rtype, zone, apex, ttl, self._catalogue)
+            self._wild[name, rtype] = self._wild_node(name, rtype, zone, self._catalogue)
         return self._wild[name, rtype]
 
     def apply(self, prepared: Prepared, serial: int) -> None:
@@ -118,6 +117,13 @@ class Table:
 
     def _shows(self, source: object) -> bool:
         return isinstance(source, PodNames) and self.tree.shows_pods(source)
+
+    def _wild_node(self, name: Name, rtype: int, zone: int, catalogue: Catalogue) -> Node | None:
+        apex, ttl = self.zones[zone].apex, self.options.ttl
+        if node := wild_node(name, rtype, zone, apex, ttl, catalogue):
+            return node
+        address = wild_pod(name, apex, self.tree.all_pods()) if self.options.pods != "disabled" else None
+        return address_node(name, address, zone, ttl) if address is not None else None
 
     def _hosts_of(self, published: Published) -> dict[str, Shown]:
         """Kept: a name that does not exist must not cost a pass over 5,000 endpoints at every question."""

@@ -4,7 +4,7 @@ Below ``svc`` an owner belongs to one Service and is replaced with it.  Reverse 
 there the index keeps which Services hold an address.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -141,6 +141,13 @@ class Tree:
         _assign(self.pods, prepared.pods)
         _assign(self.pod_addresses, {key: addresses or None for key, addresses in prepared.pod_addresses.items()})
         self.synced = True
+
+    def all_pods(self) -> Iterator[PodNames]:
+        """What the pod names of any namespace that is served may stand for."""
+        if self.options.pods == "insecure" and self.namespaces:
+            yield PodNames("", None)
+        elif self.options.pods == "verified":
+            yield from (names for namespace, names in self.pods.items() if namespace in self.namespaces)
 
     def shows_pods(self, names: PodNames) -> bool:
         """Whether exactly *names* are those of their namespace."""

@@ -4,10 +4,11 @@ protocol.  ``*.shop.svc.cluster.local.`` has the addresses of all Services of ``
 A name that exists is itself, whatever it is called.  Aliases have no part in this: a CNAME stands alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from clusterdns.cluster.model import Key, Published
 from clusterdns.zone.names import Name, child, label, labels
+from clusterdns.zone.pods import PodNames
 from clusterdns.zone.prepared import Node, entry
 from clusterdns.zone.rdata import SRV, RRset, address_rrsets
 from clusterdns.zone.records import endpoint_label, service_name, shown
@@ -192,6 +193,19 @@ def wild_node(qname: Name, rtype: int, zone: int, apex: Name, ttl: int, catalogu
         case [port, protocol, name, namespace, b"svc"]:
             found.ports(namespace, name, protocol, port)
     return found.node(qname, zone, ttl)
+
+
+def wild_pod(qname: Name, apex: Name, pods: Iterable[PodNames]) -> bytes | None:
+    """The address that a pod's name with a wildcard as its namespace stands for; *pods* of all namespaces served.
+
+    b"": the name exists, but has no records.  None: it does not exist.
+    """
+    match labels(qname)[: -len(labels(apex))]:
+        case [namespace, b"pod"] if namespace in _WILD:
+            return b""
+        case [host, namespace, b"pod"] if namespace in _WILD:
+            return next((address for names in pods if (address := names.address(host))), None)
+    return None
 
 
 def _is_port(name: str, protocol: str, port: bytes, wanted: bytes) -> bool:
