@@ -64,19 +64,23 @@ class Setting(NamedTuple):
     name: str
     default: str | list[str]  # as a file would give it
     help: str
+    choices: tuple[str, ...] = ()  # all there are
 
+
+PODS = ("disabled", "insecure", "verified")
+ORDERS = ("rotate", "random", "fixed")
 
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting("source", "manifests", "where the objects come from: manifests"),
+        Setting("source", "manifests", "where the objects come from: manifests", ("manifests",)),
         Setting("manifests", [], "files and folders to serve, watched; PATH... on the command line"),
         Setting("listen", ["127.0.0.1:1053"], "ADDR:PORT or [ADDR]:PORT, UDP and TCP; 0.0.0.0 and [::] mean all"),
         Setting("http", ["127.0.0.1:9153"], "ADDR:PORT of /health and /ready; [] turns them off"),
         Setting("domain", "cluster.local", "the zone of the cluster"),
         Setting("zones", [], "forward and reverse zones, networks too; [] means the domain, in-addr.arpa and ip6.arpa"),
         Setting("ttl", "5", "of every record: seconds from 0 to 3600, or 30s, 1m"),
-        Setting("pods", "disabled", "names like 10-1-0-7.NS.pod.Z: disabled, insecure (unchecked) or verified"),
+        Setting("pods", "disabled", "names like 10-1-0-7.NS.pod.Z: disabled, insecure (unchecked) or verified", PODS),
         Setting("namespaces", [], "serve these only; [] means all"),
         Setting("namespace_labels", "", "serve namespaces only that this label selector matches"),
         Setting("labels", "", "serve Services, EndpointSlices and Pods only that this label selector matches"),
@@ -93,7 +97,7 @@ SETTINGS = {
         Setting(
             "wildcards", "false", "* or any may stand for namespace, Service, endpoint, port or protocol: true or false"
         ),
-        Setting("answer_order", "rotate", "which of several addresses comes first: rotate, random or fixed"),
+        Setting("answer_order", "rotate", "which of several addresses comes first: rotate, random or fixed", ORDERS),
         Setting("upstream", [], "who is asked for names of others; none in this version: they are REFUSED"),
         Setting(
             "service_cidr",
@@ -162,6 +166,17 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], confi
     if settings is None or faults:
         raise OperatorError("\n".join(str(fault) for fault in sorted(faults)))
     return settings
+
+
+def effective_settings(
+    flags: Mapping[str, object], environ: Mapping[str, str], config_path: str | None = None
+) -> dict[str, Given]:
+    """Every setting as it was written and where, in the order of SETTINGS.  Raises OperatorError like load_settings."""
+    load_settings(flags, environ, config_path)
+    path = config_path or environ.get("CLUSTERDNS_CONFIG")
+    given = _defaults() | (_from_file(path, []) if path else {})
+    given |= dict(_from_environ(environ))
+    return given | dict(_from_flags(flags))
 
 
 def check_config(path: str) -> list[Problem]:

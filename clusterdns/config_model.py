@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainValidator
 from clusterdns.cluster.addresses import Network, address_text, parse_address, parse_network
 from clusterdns.cluster.labels import Requirement, Selector, parse_selector
 from clusterdns.cluster.rules import is_label
+from clusterdns.config import ORDERS, PODS
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.reverse import is_reverse, parse_reverse, zones_of
 
@@ -226,7 +227,7 @@ class Model(BaseModel):
     domain: Annotated[str, _one(domain)]
     zones: _Zones
     ttl: Annotated[int, _one(ttl)]
-    pods: Annotated[str, _one(_choice("disabled", "insecure", "verified"))]
+    pods: Annotated[str, _one(_choice(*PODS))]
     namespaces: _Namespaces
     namespace_labels: _Selector
     labels: _Selector
@@ -235,7 +236,7 @@ class Model(BaseModel):
     ignore_empty_service: Annotated[bool, _one(truth)]
     fallthrough: _Fallthrough
     wildcards: Annotated[bool, _one(truth)]
-    answer_order: Annotated[str, _one(_choice("rotate", "random", "fixed"))]
+    answer_order: Annotated[str, _one(_choice(*ORDERS))]
     upstream: Annotated[tuple[Annotated[str, _one(no_upstream)], ...], BeforeValidator(_listed)]
     service_cidr: _Networks
     pod_cidr: _Networks

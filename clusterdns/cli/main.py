@@ -12,6 +12,7 @@ import typer
 
 from clusterdns import __version__
 from clusterdns.cli.check import check
+from clusterdns.cli.config import config
 from clusterdns.cli.describe import describe
 from clusterdns.cli.diff import diff
 from clusterdns.cli.env import env
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 for _command in (serve, query, get, describe, diff, check, export, env, resolvconf):
     app.command()(_command)
+app.add_typer(config, name="config")
 # What follows the first word is the other command's, options too.
 app.command("exec", context_settings={"allow_interspersed_args": False})(execute)
 
