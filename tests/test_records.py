@@ -14,7 +14,7 @@ from clusterdns.zone.records import (
     endpoint_label,
     endpoint_records,
     essence,
-    pointer_target,
+    pointers,
     records_for,
     service_name,
     service_ports,
@@ -129,22 +129,25 @@ def test_weights_never_fall_below_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "address", "target"),
+    ("service", "address", "targets"),
     [
-        (cluster_ip("shop/web", "10.96.0.10"), "10.96.0.10", "web.shop.svc.cluster.local."),
+        (cluster_ip("shop/web", "10.96.0.10"), "10.96.0.10", ["web.shop.svc.cluster.local."]),
         (
             cluster_ip("shop/web", "10.96.0.10", endpoints=["10.1.0.1"]),
             "10.1.0.1",
-            "10-1-0-1.web.shop.svc.cluster.local.",
+            ["10-1-0-1.web.shop.svc.cluster.local."],
         ),
-        (headless("shop/db", "10.1.0.1", "10.1.0.1 zz"), "10.1.0.1", "zz.db.shop.svc.cluster.local."),
-        (headless("shop/db", "!10.1.0.1"), "10.1.0.1", None),
-        (headless("shop/" + "n" * 64, "10.1.0.1"), "10.1.0.1", None),
+        (
+            headless("shop/db", "10.1.0.1", "10.1.0.1 zz"),
+            "10.1.0.1",
+            ["10-1-0-1.db.shop.svc.cluster.local.", "zz.db.shop.svc.cluster.local."],
+        ),
+        (headless("shop/db", "!10.1.0.1"), "10.1.0.1", []),
+        (headless("shop/" + "n" * 64, "10.1.0.1"), "10.1.0.1", []),
     ],
 )
-def test_where_a_reverse_name_points(service: Published, address: str, target: str | None) -> None:
-    found = pointer_target(service, parse_address(address), ZONE)
-    assert (to_text(found) if found else None) == target
+def test_where_a_reverse_name_points(service: Published, address: str, targets: list[str]) -> None:
+    assert [to_text(name) for name in pointers(service, parse_address(address), ZONE)] == targets
 
 
 @given(published(KEYS[0]), published(KEYS[0]))

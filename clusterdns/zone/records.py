@@ -183,19 +183,21 @@ def all_records(published: Published, zone: Name, ttl: int) -> list[RRset]:
     return list({(rrset.owner, rrset.rtype): rrset for rrset in found}.values())
 
 
-def pointer_target(published: Published, address: bytes, zone: Name) -> Name | None:
-    """Where the reverse name of *address* points for this Service: itself for a ClusterIP, else the endpoint's name."""
+def pointers(published: Published, address: bytes, zone: Name) -> list[Name]:
+    """Where the reverse name of *address* points for this Service: to itself for a ClusterIP, else to its endpoints.
+
+    Usually to one: an address has several names only where slices give it several (§2.4.3 wants a PTR for each).
+    """
     try:
         base = service_name(published.service.key, zone)
     except ValueError:
-        return None
+        return []
     if address in published.service.cluster_ips:
-        return base
-    own = [endpoint for _, endpoint in shown(published) if endpoint.address == address]
-    labels = [endpoint_label(endpoint, published.pod_names) for endpoint in own]
-    # A hostname was somebody's choice, a dashed address is nobody's.
-    nobodys = dashed(address)
-    return _below(min(labels, key=lambda text: (text == nobodys, text)), base) if labels else None
+        return [base]
+    own = {
+        endpoint_label(endpoint, published.pod_names) for _, endpoint in shown(published) if endpoint.address == address
+    }
+    return [name for host in sorted(own) if (name := _below(host, base))]
 
 
 def essence(published: Published) -> object:
