@@ -10,7 +10,7 @@ from clusterdns.zone.names import Name, parent
 from clusterdns.zone.pods import PodNames
 from clusterdns.zone.prepared import Node, entry, with_addresses
 from clusterdns.zone.rdata import PTR, RRset, address_rrsets
-from clusterdns.zone.records import Shown, endpoint_records, pointer_target, records_for, service_ports
+from clusterdns.zone.records import Shown, endpoint_records, pointers, records_for, service_ports
 from clusterdns.zone.reverse import Addresses, parse_reverse
 
 
@@ -60,11 +60,13 @@ def reverse_node(
 def pointer_targets(
     address: bytes, holders: tuple[Key, ...], published: Callable[[Key], Published | None], primary: Name
 ) -> list[Name]:
-    """A ClusterIP points to the first Service that has it, by namespace and name; a pod to each of its Services."""
+    """A ClusterIP points to the first Service that has it, by namespace and name.
+
+    An endpoint's address points to its name in each of its Services.
+    """
     services = [service for key in holders if (service := published(key))]
     owners = [service for service in services if address in service.service.cluster_ips][:1]
-    targets = [pointer_target(service, address, primary) for service in owners or services]
-    return sorted({target for target in targets if target})
+    return sorted({target for service in owners or services for target in pointers(service, address, primary)})
 
 
 def _node(rrsets: list[RRset], zone: int, keep: set[RRset] | None = None) -> Node:
