@@ -1,7 +1,9 @@
 """Which document serves, without files."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from clusterdns.cluster.decode import Decoded
 from clusterdns.cluster.events import Delete, Event, Replace, Upsert
@@ -28,8 +30,8 @@ def test_every_kind_is_told_of_at_first() -> None:
     holding = Holding()
     web = service("web", "a.yaml")
     holding.apply({"a.yaml": version(web)})
-    assert [replace.kind for replace in holding.replaces()] == list(KINDS)
-    assert [replace for replace in holding.replaces() if replace.objects] == [Replace("Service", (web,))]
+    assert [one.kind for one in holding.replaces()] == list(KINDS)
+    assert [one for one in holding.replaces() if one.objects] == [Replace("Service", (web,))]
 
 
 def test_only_what_changed_makes_an_event() -> None:
@@ -103,6 +105,40 @@ def test_the_kept_version_goes_on_serving_before_a_later_duplicate() -> None:
     assert holding.apply({"a.yaml": version()}) == [Upsert(second)]
 
 
+def test_an_object_that_moves_and_breaks_at_once_stays() -> None:
+    holding = Holding()
+    web, api = service("web", "a.yaml", 1), service("api", "a.yaml", 5)
+    holding.apply({"a.yaml": version(web, api)})
+    moved = service("web", "b.yaml", 0)
+    assert holding.apply({"a.yaml": version(api), "b.yaml": version(broken=("web",))}) == [Upsert(moved)]
+    assert codes(holding) == [("CD308", "b.yaml", 0)]
+    assert holding.apply({"a.yaml": None}) == [Delete("Service", api.key)]
+    mended = service("web", "b.yaml", 3)
+    assert holding.apply({"b.yaml": version(mended)}) == [Upsert(mended)]
+    assert holding.apply({"b.yaml": None}) == [Delete("Service", web.key)]
+
+
+def test_an_object_that_was_copied_broken_outlives_its_file() -> None:
+    holding = Holding()
+    holding.apply({"a.yaml": version(service("web", "a.yaml")), "b.yaml": version(broken=("web",))})
+    assert codes(holding) == []
+    assert holding.apply({"a.yaml": None}) == [Upsert(service("web", "b.yaml", 0))]
+    assert holding.apply({"b.yaml": version()}) == [Delete("Service", Key("shop", "web"))]
+
+
+def test_the_number_of_problems_is_bounded_and_errors_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clusterdns.sources.holding.MOST_PROBLEMS", 3)
+    holding = Holding()
+    warnings = tuple(Problem("a.yaml", line, "warning", "CD107", "", "stray", "remove it") for line in range(1, 5))
+    error = Problem("b.yaml", 1, "error", "CD103", "", "broken", "mend it")
+    holding.apply({"a.yaml": version(problems=warnings), "b.yaml": version(problems=(error,))})
+    told = [("CD100", "a.yaml", 0), ("CD107", "a.yaml", 1), ("CD107", "a.yaml", 2), ("CD103", "b.yaml", 1)]
+    assert codes(holding) == told
+    assert holding.problems()[0].text == "and 2 more problems, in this file and others"
+    holding.apply({"c.yaml": version(*[service("web", "c.yaml", line) for line in range(1, 9)])})
+    assert len(holding.problems()) == 8
+
+
 def test_skipped_kinds_are_counted_over_all_files() -> None:
     holding = Holding()
     for path in ("a.yaml", "b.yaml"):
@@ -127,20 +163,29 @@ def versions(draw: st.DrawFn) -> tuple[str, Decoded | None]:
 def model(history: list[dict[str, Decoded | None]]) -> dict[Key, Object]:
     """The rules again, with nothing remembered but whole files."""
     files: dict[str, list[Object]] = {}
+    broken: dict[str, Decoded] = {}
+    serving: dict[Key, Object] = {}
     for step in history:
         for path, new in step.items():
             before = files.pop(path, [])
+            broken.pop(path, None)
             if new is None:
                 continue
+            broken[path] = new
             files[path] = list(new.objects)
             names = {identity(item) for item in new.objects}
             for item in before:
                 lost = None in new.broken or identity(item) in new.broken
                 if lost and identity(item) not in names:
                     files[path].append(item)
-    serving: dict[Key, Object] = {}
-    for item in sorted((item for items in files.values() for item in items), key=lambda item: item.place):
-        serving.setdefault(item.key, item)
+        now = {item.key for items in files.values() for item in items}
+        for key, item in serving.items():
+            heirs = [path for path, new in broken.items() if identity(item) in new.broken]
+            if key not in now and heirs:
+                files[min(heirs)].append(replace(item, place=Place(min(heirs), 0)))
+        serving = {}
+        for item in sorted((item for items in files.values() for item in items), key=lambda item: item.place):
+            serving.setdefault(item.key, item)
     return serving
 
 

@@ -239,7 +239,8 @@ def _read_yaml(document: Document, path: str, limits: Limits) -> _Unit:
 
 def _read_json(document: Document, path: str, implied: tuple[str, str], limits: Limits) -> _Unit:
     if len(document.text) > limits.object_octets:
-        text = f"one object of {len(document.text) >> 20} MiB: at most {limits.object_octets >> 20} MiB are read"
+        octets, most = len(document.text) / (1 << 20), limits.object_octets >> 20
+        text = f"one object of {octets:.1f} MiB: at most {most} MiB are read"
         return _rejected(document, path, DocumentError(document.line, text, "distribute it over several", "CD102"))
     place = Place(path, document.line, document.offset)
     if plain := read_plain(document.text, implied, place):

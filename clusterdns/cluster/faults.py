@@ -53,6 +53,7 @@ class Fault(Struct, frozen=True):
     code: str
     text: str
     remedy: str
+    count: int = 1  # of the faults that it stands for
 
 
 MOST_FAULTS = 100  # of one object; nobody mends more at once, and a file can have millions
@@ -98,6 +99,7 @@ def and_more(path: Path, severity: Literal["error", "warning"], count: int) -> F
         "CD100",
         f"and {count} more problem{'s' * (count > 1)}",
         "mend the others first, then look again",
+        count,
     )
 
 

@@ -9,7 +9,7 @@ import re
 import msgspec
 from msgspec import Struct
 
-from clusterdns.cluster.raw_json import value_octets
+from clusterdns.cluster.raw_json import MOST_ITEMS, value_octets
 
 WINDOW = 4 << 20  # octets: the longest item that is looked for, about 5 ms
 _BOM = b"\xef\xbb\xbf"
@@ -19,6 +19,7 @@ _LIST = re.compile(rb"\[[ \t\r\n]*")
 _COMMA = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 _CLOSING = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
 _LIST_END = re.compile(rb"[ \t\r\n]*\]")
+_MOST_FIELDS = 16  # kubectl writes four
 _TEXT = msgspec.json.Decoder(str)
 
 
@@ -58,7 +59,7 @@ class _Reader:
         self._expect(_OPENING)
         while not seen or self._skip(_COMMA):
             name = self._expect(_FIELD)[1]
-            if name in seen:
+            if name in seen or len(seen) > _MOST_FIELDS:
                 raise _OtherwiseError
             seen.add(name)
             if name == b"items":
@@ -79,6 +80,8 @@ class _Reader:
         if self._skip(_LIST_END):
             return
         while not spans or self._skip(_COMMA):
+            if len(spans) > MOST_ITEMS:
+                raise _OtherwiseError
             spans.append(self._value())
         self._expect(_LIST_END)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from clusterdns.cluster import schema
 from clusterdns.cluster.build import build
@@ -42,7 +43,7 @@ class Items(Struct):
 
 
 class Reading:
-    """Collects what one document says, of its faults the first MOST_FAULTS.
+    """Collects what one document says, of its faults twice MOST_FAULTS at most.
 
     *place*: its own; *item_lines*: as in Composed.
     """
@@ -104,10 +105,10 @@ class Reading:
         self._tell("", Fault(base, "warning", code, f"{where}no Kubernetes object: {what}; skipped", remedy))
 
     def _tell(self, about: str, fault: Fault) -> None:
-        if len(self.faults) < MOST_FAULTS:
+        if len(self.faults) < 2 * MOST_FAULTS:
             self.faults.append((about, fault))
         else:
-            self._more[fault.severity] += 1
+            self._more[fault.severity] += fault.count
 
     def more(self) -> Iterator[tuple[str, Fault]]:
         """In place of the faults that are too many to be told one by one."""
@@ -120,7 +121,7 @@ class Reading:
 
 
 def _at(base: Path, fault: Fault) -> Fault:
-    return Fault((*base, *fault.path), fault.severity, fault.code, fault.text, fault.remedy) if base else fault
+    return replace(fault, path=(*base, *fault.path)) if base else fault
 
 
 def items_of(source: Any, header: schema.Header | None) -> Items | None:
@@ -157,12 +158,17 @@ def explain_misfit(faults: Faults, message: str) -> None:
     """msgspec's words -> ours.  It stops at the first misfit, unlike our own rules."""
     found = _MISFIT.search(message)
     if not found:
-        faults.error("CD201", (), message, "write what Kubernetes expects there")
+        text, _, where = message.partition(" - at `$")
+        faults.error("CD201", _path(where), f"{text[:1].lower()}{text[1:]}", "write what Kubernetes expects there")
         return
     expected, got, where = found.groups()
-    path: Path = tuple(int(index) if index else name for name, index in _STEP.findall((where or "").split("[...]")[0]))
     wanted = " or ".join(_WORDS.get(word, word) for word in expected.split(" | ") if word != "null")
-    faults.error("CD201", path, f"must be {wanted}, not {_WORDS.get(got, got)}", f"write {wanted}")
+    faults.error("CD201", _path(where or ""), f"must be {wanted}, not {_WORDS.get(got, got)}", f"write {wanted}")
+
+
+def _path(where: str) -> Path:
+    """msgspec's ``.spec.ports[0]`` as far as it can be told: ``[...]`` is a key that it does not name."""
+    return tuple(int(index) if index else name for name, index in _STEP.findall(where.split("[...]", maxsplit=1)[0]))
 
 
 def identity_of(source: Any, kind: str = "", *, whole: bool = True) -> Identity | None:

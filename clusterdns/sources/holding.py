@@ -1,16 +1,24 @@
 """Which document serves: of two with the same identity the first, of a broken one the last good version.  Pure."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from operator import attrgetter
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from clusterdns.cluster.decode import Decoded
 from clusterdns.cluster.events import Delete, Event, Kind, Replace, Upsert
+from clusterdns.cluster.faults import and_more
 from clusterdns.cluster.model import Key, Object, Place, identity, subject
 from clusterdns.errors import Problem
 
 Identity = tuple[Kind, Key]
+
+MOST_PROBLEMS = 10_000  # of documents; as many of what is kept, and of what is there twice
+
+_severity = attrgetter("severity")  # errors come first
 
 KINDS: tuple[Kind, ...] = (
     *("Namespace", "Service", "EndpointSlice", "Endpoints", "Pod"),
@@ -31,6 +39,7 @@ class Holding:
         self._serving: dict[Kind, dict[Key, Object]] = {kind: {} for kind in KINDS}
         # All objects of an identity that has several, by place; the first one serves.
         self._rivals: dict[Identity, list[Object]] = {}
+        self._broken: dict[Identity, set[str]] = {}  # -> the files that hold a broken document of it
 
     def apply(self, versions: Mapping[str, Decoded | None]) -> list[Event]:
         """Take in the new *versions* of files by path (None: the file is gone); what serves differently now.
@@ -53,20 +62,31 @@ class Holding:
                     come.setdefault(identity(item), []).append(item)
         return [event for name in sorted(come) for event in self._settle(name, gone, come[name])]
 
+    def _adopt(self, last_good: Object) -> Object | None:
+        """It was moved and broken at once: the file that holds it now stands for it as it was."""
+        name = identity(last_good)
+        if name not in self._broken:
+            return None
+        path = min(self._broken[name])
+        moved = replace(last_good, place=Place(path, 0))
+        file = self._files[path]
+        self._files[path] = _File(file.version, (*file.objects, moved))
+        return moved
+
     def replaces(self) -> list[Replace]:
         """The whole truth, kind by kind, empty ones too."""
         return [Replace(kind, tuple(items[key] for key in sorted(items))) for kind, items in self._serving.items()]
 
     def objects(self) -> tuple[Object, ...]:
         """Everything that serves, in the order of ``replaces``."""
-        return tuple(item for replace in self.replaces() for item in replace.objects)
+        return tuple(item for one in self.replaces() for item in one.objects)
 
     def problems(self) -> tuple[Problem, ...]:
-        """Of all documents and between them, by path and line."""
-        written = [problem for file in self._files.values() for problem in file.version.problems]
-        kept = [problem for path, file in self._files.items() for problem in _kept(path, file)]
-        doubled = [problem for rivals in self._rivals.values() for problem in _doubled(rivals)]
-        return tuple(sorted([*written, *kept, *doubled]))
+        """Of all documents and between them, by path and line; at most some more than MOST_PROBLEMS of each sort."""
+        written = iter(sorted((each for file in self._files.values() for each in file.version.problems), key=_severity))
+        kept = (problem for path, file in self._files.items() for problem in _kept(path, file))
+        doubled = (problem for rivals in self._rivals.values() for problem in _doubled(rivals))
+        return tuple(sorted(problem for each in (written, kept, doubled) for problem in _bounded(each)))
 
     def skipped(self) -> dict[str, int]:
         """How many documents of which kinds that we have no use for."""
@@ -79,8 +99,16 @@ class Holding:
         """What the file stood for before."""
         before = self._files.pop(path, None)
         objects = before.objects if before else ()
+        for name in before.version.broken if before else ():
+            if name and name in self._broken:
+                self._broken[name].discard(path)
+                if not self._broken[name]:
+                    del self._broken[name]
         if version:
             self._files[path] = _File(version, hold(objects, version))
+            for name in version.broken:
+                if name:
+                    self._broken.setdefault(name, set()).add(path)
         return objects
 
     def _settle(self, name: Identity, gone: set[int], come: list[Object]) -> Iterable[Event]:
@@ -92,6 +120,8 @@ class Holding:
         claims = sorted([item for item in claims if id(item) not in gone] + come, key=lambda item: item.place)
         if len(claims) > 1:
             self._rivals[name] = claims
+        if not claims and before and (adopted := self._adopt(before)):
+            claims = [adopted]
         if not claims:
             del serving[key]
             yield Delete(kind, key)
@@ -111,6 +141,18 @@ def hold(before: Iterable[Object], version: Decoded) -> tuple[Object, ...]:
     defined, broken = {identity(item) for item in version.objects}, set(version.broken)
     missing = [item for item in before if identity(item) not in defined]
     return version.objects + tuple(item for item in missing if None in broken or identity(item) in broken)
+
+
+def _bounded(problems: Iterator[Problem]) -> list[Problem]:
+    """Folders can have millions.  Who is told of some mends those, and is told of the next."""
+    kept = list(islice(problems, MOST_PROBLEMS))
+    rest = deque(enumerate(problems, 1), maxlen=1)
+    if rest:
+        count, last = rest[0]
+        fault = and_more((), "error", count)
+        text = f"{fault.text}, in this file and others"
+        kept.append(Problem(last.path, 0, "error", fault.code, "", text, fault.remedy))
+    return kept
 
 
 def _kept(path: str, file: _File) -> Iterable[Problem]:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from clusterdns.cluster.decode import Decoded, DocumentCache, decode_file
-from clusterdns.cluster.documents import Document, Limits
+from clusterdns.cluster.documents import BOM, Document, Limits
 from clusterdns.cluster.json_stream import is_json
 from clusterdns.errors import Problem
 from clusterdns.sources.folder import Found, Listing, Signature, Token, list_files, signature, token, unreadable
@@ -178,7 +178,7 @@ def _too_large(path: str, size: int, limits: Limits) -> Problem | None:
     if size <= limits.octets:
         return None
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        json = is_json(Document(file.read(_HEAD), 1, 0))
+        json = is_json(Document(file.read(_HEAD).removeprefix(BOM), 1, 0))
     if size <= limits.json_octets and json:
         return None
     setting, most = ("max_json_octets", limits.json_octets) if json else ("max_yaml_octets", limits.octets)
@@ -206,6 +206,6 @@ def _read_stable(path: str, expected: Signature | None) -> bytes | None:
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         if expected is None or signature(os.fstat(file.fileno())) != expected:
             return None
-        data = file.read(expected.size + 1)
+        data: bytes | None = file.read(expected.size + 1)  # None: the system's own files may have nothing to say yet
         unchanged = signature(os.fstat(file.fileno())) == expected
-    return data if unchanged and len(data) == expected.size else None
+    return data if unchanged and data is not None and len(data) == expected.size else None
