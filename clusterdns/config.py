@@ -261,5 +261,5 @@ def _validated(given: Mapping[str, Given], faults: list[Fault]) -> Settings | No
 
 def unknown(key: str) -> str:
     """``unknown setting listn; did you mean listen?``"""
-    near = get_close_matches(key, SETTINGS, n=1)
+    near = get_close_matches(key.lower(), SETTINGS, n=1)
     return f"unknown setting {key}; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(SETTINGS)}")

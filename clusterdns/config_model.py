@@ -138,14 +138,16 @@ def truth(text: str) -> bool:
 
 def network(text: str) -> Network:
     try:
-        return parse_network(text)
+        if "/" in text:
+            return parse_network(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no network; {_network_remedy(text)}") from None
+        pass
+    raise ValueError(f"{text!r} is no network; {_network_remedy(text)}")
 
 
 def _network_remedy(text: str) -> str:
     try:
-        return f"write {ip_network(text, strict=False)}"
+        return f"write {ip_network(text if '/' in text else f'{text}/16', strict=False)}"
     except ValueError:
         return "write ADDRESS/LENGTH like 10.96.0.0/12 or fd00:10:96::/112"
 
