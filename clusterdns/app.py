@@ -40,7 +40,7 @@ def check(paths: Sequence[str], settings: Settings) -> Report:
     """Everything wrong with the manifests of *paths*, read once.  Raises OperatorError where one cannot be read."""
     loaded = load(paths, limits=file_limits(settings))
     world = build(loaded.objects, zone_options(settings, ("127.0.0.1",)), controller_options(settings))
-    problems = tuple(sorted((*loaded.report.problems, *world.controllers.problems())))
+    problems = tuple(sorted((*loaded.report.problems, *world.problems())))
     errors = sum(problem.severity == "error" for problem in problems)
     stand_ins = sum(1 for _ in world.controllers.stand_ins())
     skipped = sum(loaded.report.skipped.values())

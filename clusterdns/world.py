@@ -12,6 +12,8 @@ from clusterdns.cluster.state import State
 from clusterdns.controllers.manager import ControllerOptions, Controllers
 from clusterdns.controllers.memory import Memory
 from clusterdns.engine.table import Table
+from clusterdns.errors import Problem
+from clusterdns.zone.left_out import left_out
 from clusterdns.zone.tree import Prepared, ZoneOptions
 
 Item = TypeVar("Item")
@@ -66,6 +68,17 @@ class World:
         if prepared.change.records_changed:
             self.serial = max(self.serial + 1, now)
         self.table.apply(prepared, self.serial)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong between objects, and which names of what is served no zone can hold; sorted."""
+        found = list(self.controllers.problems())
+        for key, published in self.table.tree.published.items():
+            service = self.state.get("Service", key)
+            place = service.place if service else published.service.place
+            told = {one for apex in self.table.options.domains for one in left_out(published, apex)}
+            for code, text, remedy in told:
+                found.append(Problem(place.path, place.line, "warning", code, f"Service {key}", text, remedy))
+        return tuple(sorted(found))
 
     def _shown(self, key: Key) -> Published | None:
         published = self.controllers.published(self.state, key)
