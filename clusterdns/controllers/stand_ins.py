@@ -130,11 +130,15 @@ class StandIns:
 
     def _in_ranges(self, item: Object | None) -> list[bytes]:
         """The addresses of *item* that a stand-in could have."""
-        bounds = self._bounds  # comparing octets is all that most of 150,000 endpoints cost
+        addresses = _addresses(item)
+        if not addresses or not self._bounds:
+            return []
+        # Comparing octets is all that most of 150,000 endpoints cost.
         return [
             address
-            for address in _addresses(item)
-            if (bound := bounds.get(len(address))) and bound[0] <= address <= bound[1]
+            for octets, (first, last) in self._bounds.items()
+            for address in addresses
+            if first <= address <= last and len(address) == octets
         ]
 
     def _rename(self, state: State, which: Identity, pods: LabelIndex[Key]) -> list[Key]:
@@ -195,7 +199,7 @@ def _represented(state: State, workload: Workload, pods: LabelIndex[Key]) -> boo
     return any((pod := state.get("Pod", key)) and matches(selector, pod.labels) for key in near)
 
 
-def _addresses(item: Object | None) -> Iterable[bytes]:
+def _addresses(item: Object | None) -> Sequence[bytes]:
     """Which addresses *item* has by what is written in it."""
     match item:
         case Pod() | Workload():
@@ -203,7 +207,7 @@ def _addresses(item: Object | None) -> Iterable[bytes]:
         case Service():
             return item.cluster_ips
         case EndpointSlice() if item.managed_by != MANAGED_BY:  # ours, dumped: they are the stand-ins' own
-            return (endpoint.address for endpoint in item.endpoints)
+            return [endpoint.address for endpoint in item.endpoints]
         case Endpoints():
-            return (endpoint.address for subset in item.subsets for endpoint in subset.endpoints)
+            return [endpoint.address for subset in item.subsets for endpoint in subset.endpoints]
     return ()

@@ -7,7 +7,7 @@ cannot hold (over 63 octets a label, over 255 a name) are left out: the API allo
 from collections.abc import Iterator
 
 from clusterdns.cluster.addresses import address_text
-from clusterdns.cluster.model import Endpoint, EndpointSlice, Key, Published, Service
+from clusterdns.cluster.model import READY, Endpoint, EndpointSlice, Key, Published, Service
 from clusterdns.cluster.rules import is_label
 from clusterdns.zone.names import Name, child, label, parse_name
 from clusterdns.zone.rdata import CNAME, SRV, RRset, address_rrsets
@@ -224,4 +224,7 @@ def addresses_of(published: Published) -> set[bytes]:
     """Every address whose reverse name this Service may hold."""
     if published.service.type == "ExternalName":
         return set()
-    return {endpoint.address for _, endpoint in shown(published)} | set(published.service.cluster_ips)
+    found, everything = set(published.service.cluster_ips), published.service.publish_not_ready
+    for piece in published.slices:  # as ``shown``, without a call for each of 150,000 endpoints
+        found.update([one.address for one in piece.endpoints if everything or one.conditions & READY])
+    return found
