@@ -68,13 +68,14 @@ class Scanner:
         cost = self._clock.monotonic() - started
         pending = self._stage(listing)
         now = self._clock.monotonic()
+        self._restless = {path: self._restless.get(path, now) for path in pending}
         if pending:
             self._holding_since = now if self._holding_since is None else self._holding_since
             if now - self._holding_since < hold:
                 return Scan(None, listing, (), min(pending.values()), cost)
         self._holding_since = None
         versions = self._hand_over(listing, pending)
-        problems = (*listing.problems, *self._restlessness(pending))
+        problems = (*listing.problems, *self._restlessness())
         return Scan(versions, listing, problems, min(pending.values(), default=inf), cost)
 
     def _stage(self, listing: Listing) -> dict[str, float]:
@@ -160,9 +161,8 @@ class Scanner:
                 waiting.add(group)
         return waiting
 
-    def _restlessness(self, pending: dict[str, float]) -> list[Problem]:
+    def _restlessness(self) -> list[Problem]:
         now = self._clock.monotonic()
-        self._restless = {path: self._restless.get(path, now) for path in pending}
         text, remedy = "it is written to without pause", "write a new file and rename it into place"
         late = [path for path, since in self._restless.items() if now - since >= RESTLESS]
         return [Problem(path, 0, "warning", "CD306", "", text, remedy) for path in late]
