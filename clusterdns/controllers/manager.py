@@ -94,6 +94,18 @@ class Controllers:
         slices = [*made, *(one for one in given if one.managed_by != MANAGED_BY)]
         return Published(service, tuple(sorted(slices, key=lambda one: one.key)))
 
+    def selected(self, state: State, service: Service) -> list[Pod]:
+        """The pods that its selector matches, stand-ins among them, in no particular order."""
+        selector, namespace = service.selector, service.key.namespace
+        if not selector:
+            return []
+        real = self._pods.under(namespace, self._pods.fewest(namespace, selector.items()))
+        pods = [state.get("Pod", key) for key in real]
+        if self._stand_ins:
+            others = self._stood_in.under(namespace, self._stood_in.fewest(namespace, selector.items()))
+            pods += [self._stand_ins.get(key) for key in others]
+        return [pod for pod in pods if pod and selects(selector, pod.labels)]
+
     def pod(self, state: State, key: Key) -> Pod | None:
         """The one of that name, a stand-in where no real one is."""
         return state.get("Pod", key) or (self._stand_ins.get(key) if self._stand_ins else None)
@@ -127,22 +139,12 @@ class Controllers:
         if service.selector:
             if SLICE_CONTROLLER in managers:
                 return None
-            if pods := self._selected(state, service, service.selector):
+            if pods := self.selected(state, service):
                 return slices_for(service, pods, service.ip_families)
         endpoints = state.get("Endpoints", service.key)
         if endpoints is None or MIRRORING_CONTROLLER in managers:
             return None
         return mirror(endpoints)
-
-    def _selected(self, state: State, service: Service, selector: Mapping[str, str]) -> list[Pod]:
-        """The pods that match, stand-ins among them."""
-        namespace = service.key.namespace
-        real = self._pods.under(namespace, self._pods.fewest(namespace, selector.items()))
-        pods = [state.get("Pod", key) for key in real]
-        if self._stand_ins:
-            others = self._stood_in.under(namespace, self._stood_in.fewest(namespace, selector.items()))
-            pods += [self._stand_ins.get(key) for key in others]
-        return [pod for pod in pods if pod and selects(selector, pod.labels)]
 
     def _note(self, state: State, change: Changed) -> None:
         """Indexes *change* and marks whom it concerns."""
