@@ -10,7 +10,7 @@ from clusterdns.cluster.model import READY, Endpoint, EndpointSlice, Key, Port, 
 from clusterdns.engine.answer import Responder
 from clusterdns.engine.table import Table
 from clusterdns.zone.names import parse_name
-from clusterdns.zone.tree import ZoneOptions, drain
+from clusterdns.zone.tree import Prepared, ZoneOptions, drain
 
 # No test depends on speed: a deadline would make it.  Read here, before the tests that import this module.
 settings.register_profile("unhurried", deadline=None)
@@ -68,9 +68,16 @@ def by_key(services: Iterable[Published]) -> dict[Key, Published]:
     return {published.service.key: published for published in services}
 
 
-def apply(table: Table, services: Services, namespaces: Iterable[str], serial: int = 1) -> None:
+Addresses = tuple[bytes, ...]
+
+
+def apply(
+    table: Table, services: Services, namespaces: Iterable[str], serial: int = 1, pods: Mapping[Key, Addresses] = {}
+) -> Prepared:
     """One round."""
-    table.apply(drain(table.tree.prepare(services, frozenset(namespaces))), serial)
+    prepared = drain(table.tree.prepare(services, frozenset(namespaces), pods))
+    table.apply(prepared, serial)
+    return prepared
 
 
 def table_of(*services: Published, namespaces: Iterable[str] = (), options: ZoneOptions = OPTIONS) -> Table:

@@ -7,8 +7,8 @@ from packets import name_octets, spelled
 from strategies import SHOP, apply, by_key, cluster_ip, label_octets, table_of
 
 from clusterdns.engine.table import Table
-from clusterdns.zone.names import Name, parse_name
-from clusterdns.zone.prepared import NXDOMAIN, SERVFAIL, Change
+from clusterdns.zone.names import Name, parse_name, to_text
+from clusterdns.zone.prepared import DEFER, NXDOMAIN, SERVFAIL, Change
 from clusterdns.zone.tree import ZoneOptions
 
 NESTED = ZoneOptions(
@@ -78,3 +78,27 @@ def test_every_zone_gets_the_serial_of_the_round() -> None:
     assert [(zone.serial, zone.miss) for zone in table.zones] == [(0, SERVFAIL)] * 4
     apply(table, {}, (), serial=7)
     assert [(zone.serial, zone.miss) for zone in table.zones] == [(7, NXDOMAIN)] * 4
+
+
+@pytest.mark.parametrize(
+    ("fallthrough", "upstream", "deferred"),
+    [
+        ((), True, []),
+        (("in-addr.arpa", "ip6.arpa"), False, []),
+        (("in-addr.arpa", "ip6.arpa"), True, ["10.in-addr.arpa.", "1.10.in-addr.arpa."]),
+        (("1.10.in-addr.arpa",), True, ["1.10.in-addr.arpa."]),
+        (("cluster.local",), True, ["cluster.local.", "eu.cluster.local."]),
+        ((".",), True, ["cluster.local.", "eu.cluster.local.", "10.in-addr.arpa.", "1.10.in-addr.arpa."]),
+        ((".",), False, []),
+        (("example.org",), True, []),
+    ],
+)
+def test_zones_fall_through_where_there_is_somebody_to_ask(
+    fallthrough: tuple[str, ...], upstream: bool, deferred: list[str]
+) -> None:
+    options = ZoneOptions(
+        NESTED.domains, NESTED.reverse, fallthrough=tuple(map(parse_name, fallthrough)), upstream=upstream
+    )
+    table = table_of(*SHOP, options=options)
+    assert [to_text(zone.apex) for zone in table.zones if zone.miss == DEFER] == deferred
+    assert {zone.miss for zone in Table(options).zones} == {SERVFAIL}, "who knows nothing yet does not pass it on"
