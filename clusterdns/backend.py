@@ -8,7 +8,7 @@ from functools import partial
 from clusterdns.cluster.model import Service
 from clusterdns.config import Settings
 from clusterdns.controllers.memory import Memory
-from clusterdns.engine.answer import TCP, Responder
+from clusterdns.engine.answer import Responder
 from clusterdns.errors import Problem
 from clusterdns.options import controller_options, file_limits, zone_options
 from clusterdns.problem_log import log_news
@@ -42,8 +42,7 @@ class Backend:
         self._keeper = Keeper(file, self.world.controllers.export) if file else None
         self._tasks: list[asyncio.Task[None]] = []
         self._told: tuple[Problem, ...] = ()  # problems between objects, as last logged
-        self.over_udp = Responder(self.world.table, order=settings.answer_order).answer
-        self.over_tcp = partial(self.over_udp, transport=TCP)
+        self.answer = Responder(self.world.table, order=settings.answer_order).answer
 
     async def start(self, failed: Callable[[BaseException], None]) -> None:
         """Returns after the first round: what is published then is whole.  Raises what the source raises till then.
@@ -69,6 +68,8 @@ class Backend:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._keeper and self.ready:
             self._keeper.save()
+        # Without this circle the whole world goes with its last reference; what is frozen no collector finds.
+        self.publisher.after = _nothing
 
     @property
     def ready(self) -> bool:
@@ -107,3 +108,7 @@ class Backend:
 def _tell_failure(failed: Callable[[BaseException], None], task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (fault := task.exception()):
         failed(fault)
+
+
+def _nothing() -> None:
+    """Nobody is told any more."""

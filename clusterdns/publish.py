@@ -43,7 +43,7 @@ class Publisher:
         self._world = world
         self._monotonic = monotonic
         self._wall = wall
-        self._after = after
+        self.after = after
         self.rounds = 0
         self.first_round = asyncio.Event()
         self.quiet = asyncio.Event()  # no round is under way, so that state, controllers and tree say the same
@@ -73,7 +73,7 @@ class Publisher:
             done.seconds * 1000,
             done.serial,
         )
-        self._after()
+        self.after()
         return done
 
     async def _in_slices(self, steps: Generator[None, None, tuple[int, Prepared]]) -> tuple[int, Prepared]:

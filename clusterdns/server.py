@@ -120,7 +120,7 @@ class Server:
         return True
 
     async def _listen(self, settings: Settings, backend: Backend) -> None:
-        new = self._listeners.bind(settings.listen, backend.over_udp, backend.over_tcp)
+        new = self._listeners.bind(settings.listen, backend.answer)
         await self._listeners.serve(settings.listen, new)
 
     async def _until_ended(self) -> None:
@@ -191,7 +191,7 @@ class Server:
         try:
             if new_world:
                 await backend.start(self._fail)
-            bound = self._listeners.bind(settings.listen, backend.over_udp, backend.over_tcp)
+            bound = self._listeners.bind(settings.listen, backend.answer)
             await self._http.move(settings.http)
         except BaseException:
             if bound:
@@ -201,11 +201,11 @@ class Server:
             raise
         self._settings, self._backend = settings, backend
         self._window.turn_to(*_shown(backend))
-        self._listeners.answer_with(backend.over_udp, backend.over_tcp)
+        self._listeners.answer_with(backend.answer)
         await self._listeners.serve(settings.listen, bound)
         if new_world:
             await old.stop()
-            _freeze()
+            gc.freeze()  # without a collection: that would keep queries waiting
         logger.info("settings reloaded: %s", ", ".join(_differences(before, settings)))
 
     def _announce(self, http: Sequence[Address]) -> None:

@@ -1,7 +1,9 @@
 """Reload: settings change under a server that answers, and wrong ones change nothing."""
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,23 @@ def test_listeners_come_and_go_and_those_that_stay_are_not_touched(tmp_path: Pat
         life.write(listen=["127.0.0.1:0"], ns_addresses=["127.0.0.1"])
         await life.server.reload()
         assert life.bound == [stays]
+
+    live(tmp_path, story)
+
+
+def test_the_old_world_goes_with_its_last_reference(tmp_path: Path) -> None:
+    """No collector would find it: what is served is frozen."""
+
+    async def story(life: Life) -> None:
+        old = weakref.ref(life.server._backend)
+        life.write(ttl=30)
+        gc.disable()
+        try:
+            await life.server.reload()
+            await life.ask("web.shop.svc.cluster.local")  # a turn of the loop, in which tasks let go
+            assert old() is None
+        finally:
+            gc.enable()
 
     live(tmp_path, story)
 

@@ -5,9 +5,10 @@ import sys
 from types import FrameType
 
 import cli
+import reload
 import speed
 
-BENCHMARKS = {"cli": cli.main, "speed": speed.main}
+BENCHMARKS = {"cli": cli.main, "reload": reload.main, "speed": speed.main}
 
 
 def main(arguments: list[str]) -> int:

@@ -31,9 +31,9 @@ def measure(port: int, queries: Path, seconds: float, core: int) -> Run:
     text = run(command, core, seconds + 30)
     rcodes = re.search(r"Response codes:\s+(.*)", text)
     return Run(
-        seconds=float(_number(text, r"Run time \(s\)")),
-        completed=int(_number(text, "Queries completed")),
-        lost=int(_number(text, "Queries lost")),
+        seconds=float(number(text, r"Run time \(s\)")),
+        completed=int(number(text, "Queries completed")),
+        lost=int(number(text, "Queries lost")),
         rcodes={code: int(count) for code, count in re.findall(r"([A-Z]+) (\d+)", rcodes[1] if rcodes else "")},
     )
 
@@ -43,7 +43,8 @@ def version() -> str:
     return found[1] if found else "of unknown version"
 
 
-def _number(text: str, label: str) -> str:
+def number(text: str, label: str) -> str:
+    """A figure of its summary.  Raises MeasureError where it is not there."""
     found = re.search(rf"{label}:\s+([0-9.]+)", text)
     if not found:
         raise MeasureError(f"dnsperf: no {label} in its output: {text.strip()[-200:]}")

@@ -59,6 +59,9 @@ class Process:
         """Of its largest process: forked ones share most of their pages."""
         return max(map(_resident_kib, self._tree()), default=0) / 1024
 
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
     def stop(self) -> None:
         pids = self._tree()
         self._process.terminate()
