@@ -20,6 +20,7 @@ from clusterdns.zone.reverse import is_reverse, parse_reverse, zones_of
 _T = TypeVar("_T")
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?")
+_MAX_DOMAIN = 241  # 255 octets less the longest label of ours, the first length and the root
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _SIZE = re.compile(r"(\d{1,13})(KiB|MiB|GiB)?")
 _SIZES = {None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -63,6 +64,8 @@ def socket_address(text: str) -> tuple[str, int]:
 def domain(text: str) -> str:
     """``"Cluster.local"`` -> ``"cluster.local."`` (RFC 1035 §2.3.4)."""
     name = text.lower().removesuffix(".")
+    if _MAX_DOMAIN < len(name) <= 253:
+        raise ValueError(f"{text!r} leaves no room for dns-version before it; write at most {_MAX_DOMAIN} characters")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise ValueError(
             f"{text!r} is no domain name; write labels of 1 to 63 letters, digits and hyphens with dots between them"

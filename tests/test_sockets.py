@@ -123,3 +123,11 @@ def test_an_address_stays_as_it_is(host: str) -> None:
 def test_addresses_as_people_write_them() -> None:
     assert address_text(("127.0.0.1", 53)) == "127.0.0.1:53"
     assert address_text(("::1", 53)) == "[::1]:53"
+
+
+def test_a_wildcard_of_a_family_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("psutil.net_if_addrs", dict)
+    with pytest.raises(
+        OperatorError, match=r"listen \[::\]:53: no interface has an address of this family; leave it out"
+    ):
+        bind_pairs(("::", 53))

@@ -40,9 +40,12 @@ def bind_pairs(listen: Address) -> list[tuple[socket.socket, socket.socket]]:
     Raises OperatorError when one cannot be had; none stays open then.
     """
     host, port = listen
+    addresses = local_addresses(host)
+    if not addresses:
+        raise OperatorError(f"listen {address_text(listen)}: no interface has an address of this family; leave it out")
     pairs: list[tuple[socket.socket, socket.socket]] = []
     try:
-        for address in local_addresses(host):
+        for address in addresses:
             pairs.append(_bind_pair(address, port))
             port = pairs[0][0].getsockname()[1]
     except OSError as fault:
