@@ -8,8 +8,11 @@ from msgspec import Struct
 
 from clusterdns.config import Settings
 from clusterdns.errors import OperatorError, Problem
+from clusterdns.lints.every import findings
+from clusterdns.lints.scene import Scene
 from clusterdns.options import controller_options, file_limits, zone_options
 from clusterdns.server import Server
+from clusterdns.sources.pinpoint import pinpoint
 from clusterdns.sources.reading import load
 from clusterdns.world import build
 from clusterdns.zone.names import parse_name, to_text
@@ -38,9 +41,11 @@ def serve(load_settings: Callable[[], Settings], config_path: str | None = None)
 
 def check(paths: Sequence[str], settings: Settings) -> Report:
     """Everything wrong with the manifests of *paths*, read once.  Raises OperatorError where one cannot be read."""
-    loaded = load(paths, limits=file_limits(settings))
-    world = build(loaded.objects, zone_options(settings, ("127.0.0.1",)), controller_options(settings))
-    problems = tuple(sorted((*loaded.report.problems, *world.problems())))
+    limits, options = file_limits(settings), zone_options(settings, ("127.0.0.1",))
+    loaded = load(paths, limits=limits)
+    world = build(loaded.objects, options, controller_options(settings))
+    lints = pinpoint(findings(Scene(world.state, world.controllers, options, settings.service_cidr)), limits)
+    problems = tuple(sorted((*loaded.report.problems, *world.problems(), *lints)))
     errors = sum(problem.severity == "error" for problem in problems)
     stand_ins = sum(1 for _ in world.controllers.stand_ins())
     skipped = sum(loaded.report.skipped.values())
