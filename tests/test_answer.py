@@ -46,13 +46,13 @@ class Watched(Responder):
 
     plain = True
 
-    def answer(self, packet: bytes, transport: str = "udp") -> bytes | None:
+    def answer(self, packet: bytes, transport: str = "udp", address: str = "192.0.2.1") -> bytes | None:
         self.plain = True
-        return super().answer(packet, transport)
+        return super().answer(packet, transport, address)
 
-    def _slow(self, packet: bytes, transport: str) -> bytes | None:
+    def _slow(self, packet: bytes, transport: str, address: str) -> bytes | None:
         self.plain = False
-        return super()._slow(packet, transport)
+        return super()._slow(packet, transport, address)
 
 
 def agree(server: Watched, packet: bytes, transport: str) -> bool:
@@ -60,7 +60,7 @@ def agree(server: Watched, packet: bytes, transport: str) -> bool:
     response = server.answer(packet, transport)
     plain = server.plain
     if plain:
-        assert response == server._slow(packet, transport)
+        assert response == server._slow(packet, transport, "192.0.2.1")
     return plain
 
 

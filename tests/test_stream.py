@@ -13,6 +13,7 @@ from strategies import SHOP, headless, many, responder
 
 from clusterdns.engine.framing import frame
 from clusterdns.transports import stream
+from clusterdns.transports.crowd import Crowd, Limits
 from clusterdns.transports.sockets import bind_pairs
 from clusterdns.transports.stream import StreamListener
 
@@ -25,17 +26,13 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Scenario = Callable[[StreamListener, tuple[str, int]], Awaitable[None]]
 
 
-def answer(packet: bytes) -> bytes | None:
-    return SERVER.answer(packet, "tcp")
-
-
-def run(scenario: Scenario, *, per_client: int = 256, total: int = 4096) -> None:
+def run(scenario: Scenario, limits: Limits = Limits()) -> None:  # noqa: B008 - it is frozen
     """*scenario* with a listener on a free port."""
 
     async def main() -> None:
         ((udp, tcp),) = bind_pairs(("127.0.0.1", 0))
         udp.close()
-        listener = StreamListener(tcp, answer, per_client, total)
+        listener = StreamListener(tcp, SERVER.answer, Crowd(limits))
         await listener.start()
         try:
             async with asyncio.timeout(PATIENCE):
@@ -72,7 +69,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def writing_waits(listener: StreamListener) -> bool:
-    return any(not one._may_write for own in listener._clients.values() for one in own)
+    return any(isinstance(one, stream.Connection) and not one._may_write for one in listener.crowd)
 
 
 async def ended(reader: asyncio.StreamReader) -> bytes:
@@ -130,7 +127,7 @@ def test_a_client_that_never_reads_is_not_answered_without_end() -> None:
             silent[1].write(flood * 20)  # 130 MB of answers
             for ident in range(50):
                 assert read(await ask(other, ident=ident)).id == ident, "others are served"
-            (connection,) = (one for own in listener._clients.values() for one in own if not one._may_write)
+            (connection,) = (one for one in listener.crowd if isinstance(one, stream.Connection) and not one._may_write)
             assert connection._transport.get_write_buffer_size() < stream._UNSENT_OCTETS + 70_000
             assert sum(map(len, connection._waiting)) <= 256 * 1024, "not more than one read of the loop"
             assert listener.queries < 2000
@@ -156,11 +153,11 @@ def test_one_client_with_many_queries_does_not_keep_the_loop() -> None:
         turns: list[int] = []
         original = listener.answer
 
-        def counting(packet: bytes) -> bytes | None:
+        def counting(packet: bytes, transport: str, address: str) -> bytes | None:
             if not turns:
                 turns.append(-1)
                 asyncio.get_running_loop().call_soon(lambda: turns.append(listener.queries))
-            return original(packet)
+            return original(packet, transport, address)
 
         listener.answer = counting
         async with connected(address) as (reader, writer):
@@ -173,30 +170,26 @@ def test_one_client_with_many_queries_does_not_keep_the_loop() -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"\0", b"\0\x30abc", frame(query(WEB))[:-1]])
-def test_silence_for_too_long_ends_a_connection(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    monkeypatch.setattr(stream, "IDLE_SECONDS", 0.05)
-
+def test_silence_for_too_long_ends_a_connection(sent: bytes) -> None:
     async def scenario(listener: StreamListener, address: tuple[str, int]) -> None:
         async with connected(address) as (reader, writer):
             writer.write(sent)
             assert await ended(reader) == b""
-        assert not listener._clients
+        assert not len(listener.crowd)
 
-    run(scenario)
+    run(scenario, Limits(idle=0.05))
 
 
-def test_a_client_that_never_reads_is_left_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "IDLE_SECONDS", 0.2)
-
+def test_a_client_that_never_reads_is_left_in_the_end() -> None:
     async def scenario(listener: StreamListener, address: tuple[str, int]) -> None:
         sock = socket.create_connection(address)
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_sendall(sock, frame(query(CROWD)) * 1000)
-        await until(lambda: bool(listener._clients))
-        await until(lambda: not listener._clients)
+        await until(lambda: bool(len(listener.crowd)))
+        await until(lambda: not len(listener.crowd))
         sock.close()
 
-    run(scenario)
+    run(scenario, Limits(idle=0.2))
 
 
 def test_who_reads_slowly_but_reads_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,9 +228,9 @@ def test_over_its_limit_a_client_loses_its_most_silent_connection() -> None:
                     assert await ended(second[0]) == b"", "it was silent for longest"
                     for streams in (first, third, fourth, stranger):
                         await ask(streams)
-        assert sum(map(len, listener._clients.values())) == listener._count
+        assert len(list(listener.crowd)) == len(listener.crowd)
 
-    run(scenario, per_client=3)
+    run(scenario, Limits(per_client=3))
 
 
 def test_over_the_total_the_client_with_most_connections_loses_one() -> None:
@@ -255,9 +248,9 @@ def test_over_the_total_the_client_with_most_connections_loses_one() -> None:
                 assert await ended(first[0]) == b""
                 for streams in (lone, second, third, newcomer):
                     await ask(streams)
-                assert listener._count == 4
+                assert len(listener.crowd) == 4
 
-    run(scenario, total=4)
+    run(scenario, Limits(total=4))
 
 
 @pytest.mark.parametrize("announced", [4097, 65535])
@@ -283,7 +276,7 @@ def test_a_reset_harms_nobody_and_fills_no_log(caplog: pytest.LogCaptureFixture)
                 await asyncio.get_running_loop().sock_sendall(sock, sent)
                 sock.close()  # with a RST
                 assert read(await ask(other, ident=3)).id == 3
-            await until(lambda: listener._count == 1)
+            await until(lambda: len(listener.crowd) == 1)
 
     run(scenario)
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
@@ -294,12 +287,11 @@ def test_a_connection_that_fails_while_it_is_answered_ends_quietly(caplog: pytes
         answered: list[bytes] = []
         original = listener.answer
 
-        def failing(packet: bytes) -> bytes | None:
+        def failing(packet: bytes, transport: str, address: str) -> bytes | None:
             answered.append(packet)
-            for own in listener._clients.values():
-                for connection in own:
-                    connection.abort()
-            return original(packet)
+            for connection in listener.crowd:
+                connection.abort()
+            return original(packet, transport, address)
 
         listener.answer = failing
         async with connected(address) as (reader, writer):

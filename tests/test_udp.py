@@ -15,7 +15,9 @@ PATIENCE = 30.0  # seconds; only a fault waits so long
 WEB = "web.shop.svc.cluster.local"
 
 
-def listener(answer: Callable[[bytes], bytes | None], host: str = "127.0.0.1") -> tuple[UdpListener, tuple[str, int]]:
+def listener(
+    answer: Callable[[bytes, str, str], bytes | None], host: str = "127.0.0.1"
+) -> tuple[UdpListener, tuple[str, int]]:
     ((udp, tcp),) = bind_pairs((host, 0))
     tcp.close()
     return UdpListener(udp, answer), udp.getsockname()[:2]
@@ -71,7 +73,7 @@ def test_others_have_their_turn_between_batches() -> None:
         served: list[bytes] = []
         done = asyncio.Event()
 
-        def answer(packet: bytes) -> None:
+        def answer(packet: bytes, transport: str, address: str) -> None:
             if not served:
                 asyncio.get_running_loop().call_soon(lambda: turns.append(len(served)))
             served.append(packet)
@@ -138,7 +140,7 @@ def test_a_client_that_has_gone_harms_nobody() -> None:
 
 def test_what_the_kernel_does_not_take_is_counted() -> None:
     async def scenario() -> None:
-        server, address = listener(lambda packet: bytes(70_000) if packet == b"big" else packet)
+        server, address = listener(lambda packet, *_: bytes(70_000) if packet == b"big" else packet)
         server.start()
         with client(address) as sock:
             sock.send(b"big")

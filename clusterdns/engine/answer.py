@@ -1,20 +1,25 @@
 """Query -> response.  The plain path copies prepared sections; everything else is decided from the same ones."""
 
 from clusterdns.engine import gate
-from clusterdns.engine.edns import OPT, SERVER_OCTETS
+from clusterdns.engine.cookies import REPLY_OCTETS
+from clusterdns.engine.edns import OPT
 from clusterdns.engine.gate import FORMERR, NOTIMP, Query, Rejected
+from clusterdns.engine.manners import CH, NOBODY, TCP, UDP, Manners
 from clusterdns.engine.order import ORDERS
 from clusterdns.engine.plain import (
     FORMS_KEPT,
     OPT_OCTETS,
     PLAIN_OCTETS,
+    TAIL_OCTETS,
     TYPE_OCTETS,
     Form,
+    cookie_octets,
     plain_form,
     plain_headers,
 )
 from clusterdns.engine.reply import Reply, additional_of, records_of, render
 from clusterdns.engine.table import Table
+from clusterdns.zone.absent import why_absent
 from clusterdns.zone.names import MAX_OCTETS, Name
 from clusterdns.zone.prepared import (
     DEFER,
@@ -29,48 +34,59 @@ from clusterdns.zone.prepared import (
     Zone,
     pointer,
 )
-from clusterdns.zone.rdata import CNAME, SOA
-from clusterdns.zone.reasons import NOT_SYNCED
+from clusterdns.zone.rdata import CNAME, SOA, TXT
+from clusterdns.zone.reasons import NOT_SYNCED, Reason
 
 AA, RA = 0x0400, 0x0080
 IN = 1
-BADVERS = 16
+NOTAUTH, BADVERS, BADCOOKIE = 9, 16, 23
 ANY, AXFR, IXFR, MAILA, MAILB = 255, 252, 251, 254, 253
-UDP, TCP = "udp", "tcp"
 TCP_OCTETS = 65535
 MAX_LINKS = 8  # of an alias chain inside our zones
 
-_FITS_ALWAYS = PLAIN_OCTETS - 12 - MAX_OCTETS - TYPE_OCTETS - OPT_OCTETS  # so long a wire, whatever the name
+_ONE_ADDRESS = 28  # octets of an AAAA record
+_UNDERSCORE = 95
+# So long a wire, whatever the name.
+_FITS_ALWAYS = PLAIN_OCTETS - 12 - MAX_OCTETS - TYPE_OCTETS - OPT_OCTETS - REPLY_OCTETS
 _ABOVE_KEPT = 1024
 
 
 class Responder:
     """Answers from one table.  *recursion*: an upstream is configured, so RA is set.  *order*: see ``engine.order``."""
 
-    def __init__(self, table: Table, *, recursion: bool = False, order: str = "fixed") -> None:
+    def __init__(
+        self, table: Table, *, recursion: bool = False, order: str = "fixed", manners: Manners | None = None
+    ) -> None:
         self._table = table
         self._flags = AA | (RA if recursion else 0)
         self._recursion = recursion
         self._first = ORDERS[order]
+        self._manners = manners or Manners()
         self._headers = plain_headers()
+        self._with_cookie: dict[bytes, Form] = {}  # by header and tail
         # Names above absent ones -> their zone.  Search paths make few of them, and a zone is for the process's life.
         self._above: dict[bytes, Zone] = {}
 
-    def answer(self, packet: bytes, transport: str = UDP) -> bytes | None:  # noqa: C901 - a call costs 60 ns
+    def answer(self, packet: bytes, transport: str = UDP, address: str = NOBODY) -> bytes | None:  # noqa: C901, PLR0912 - a call costs 60 ns
         """The whole response, or None where silence is the answer.  Never raises, whatever *packet* holds.
 
+        *address*: the client's, for its cookie.
+
         This function body is the plain path: one question of class IN, the usual flags, an OPT without options or
-        none; whatever it does not recognise goes to ``_slow``, which gives the same bytes for what both understand.
-        It takes a packet apart in four slices, for these and look-ups are all that it spends time on.
+        with a cookie, or none; whatever it does not recognise goes to ``_slow``, which gives the same bytes for what
+        both understand.  It takes a packet apart in four slices, for these and look-ups are all that it spends time on.
         """
         known = self._headers.get(packet[2:12])
         if known is None:
-            return self._slow(packet, transport)
+            return self._slow(packet, transport, address)
         tail_octets, forms = known
         end = len(packet) - tail_octets
-        form = forms.get(packet[end:]) or self._form(packet, end)
+        form = forms.get(packet[end:])
         if form is None:
-            return self._slow(packet, transport)
+            found_form = self._learn(packet, end, address)
+            if found_form is None:
+                return self._slow(packet, transport, address)
+            end, form = found_form
         rtype, question, found, nodata, nxdomain, has_opt, limit, opt = form
         # Whatever stands in the name's place: a hit is proved by equality.
         written = packet[12:end]
@@ -81,43 +97,78 @@ class Responder:
             entry = node.entries.get(rtype)
             if entry is not None:
                 wire = entry.wire
-                if len(wire) > _FITS_ALWAYS and end + TYPE_OCTETS + len(wire) + len(opt) > (
-                    limit if transport == UDP else TCP_OCTETS
-                ):
-                    return self._slow(packet, transport)
-                if entry.stride and self._first is not None:
-                    first = self._first(packet, entry.stride, len(wire))
-                    wire = wire[first:] + wire[:first]
+                if len(wire) > _ONE_ADDRESS:
+                    if len(wire) > _FITS_ALWAYS and end + TYPE_OCTETS + len(wire) + len(opt) > (
+                        limit if transport == UDP else TCP_OCTETS
+                    ):
+                        return self._slow(packet, transport, address)
+                    if entry.stride and self._first is not None:
+                        first = self._first(packet, entry.stride, len(wire))
+                        wire = wire[first:] + wire[:first]
                 counts = entry.counts_opt if has_opt else entry.counts
                 return b"".join((packet[:2], found, counts, written, question, wire, opt))
             if node.absent or node.deferred == rtype:
-                return self._slow(packet, transport)
+                return self._slow(packet, transport, address)
             zone = table.zones[node.zone]
             head = nodata
         else:
             if not name or not 0 < name[0] <= 63 or len(name) > MAX_OCTETS:
-                return self._slow(packet, transport)
+                return self._slow(packet, transport, address)
             above = name[1 + name[0] :]
-            zone = self._above.get(above) or self._zone_above(above)
-            if zone is None or zone.miss != NXDOMAIN:
-                return self._slow(packet, transport)
             parent = table.nodes.get(above)  # type: ignore[call-overload]
-            if parent is not None and parent.below is not None:
-                return self._slow(packet, transport)
+            if parent is None:
+                absent_from = self._above.get(above) or self._zone_above(above)
+                if absent_from is None:
+                    return self._slow(packet, transport, address)
+                zone = absent_from
+            elif parent.below is not None:
+                return self._slow(packet, transport, address)
+            else:
+                zone = table.zones[parent.zone]
+            # Names of ports may exist for another protocol, and that is told.
+            if zone.miss != NXDOMAIN or zone.reverse or name[1] == _UNDERSCORE:
+                return self._slow(packet, transport, address)
             head = nxdomain
         # The apex is the question's suffix: its offset says how long the rest is.
         return b"".join((packet[:2], head, written, question, zone.tail(end - len(zone.apex)), opt))
 
-    def _form(self, packet: bytes, end: int) -> Form | None:
-        """The form of a packet with a plain header and the name's end at *end*; None where it has none."""
-        form = plain_form(packet[2:12], packet[end:], self._flags)
-        _, forms = self._headers[packet[2:12]]
-        if form is not None and len(forms) < FORMS_KEPT:
+    def _learn(self, packet: bytes, end: int, address: str) -> tuple[int, Form] | None:
+        """Of a packet with a plain header: where its name ends, and its form; None where it has none.
+
+        *end*: where the name would end without options.
+        """
+        header = packet[2:12]
+        tail_octets, forms = self._headers[header]
+        if tail_octets == TAIL_OCTETS and (octets := cookie_octets(packet)):
+            return self._cookie_form(packet, header, octets, address)
+        form = plain_form(header, packet[end:], self._flags, self._manners.udp_octets)
+        if form is None:
+            return None
+        if len(forms) < FORMS_KEPT:
             forms[packet[end:]] = form
-        return form
+        return end, form
+
+    def _cookie_form(self, packet: bytes, header: bytes, octets: int, address: str) -> tuple[int, Form] | None:
+        """As ``_learn``, for a packet that ends in a COOKIE option of so many *octets*."""
+        end = len(packet) - octets - TAIL_OCTETS
+        manners = self._manners
+        if end <= 12 or manners.cookies is None:
+            return None
+        tail = packet[end : end + TAIL_OCTETS]
+        form = self._with_cookie.get(header + tail)
+        if form is None:
+            form = plain_form(header, tail, self._flags, manners.udp_octets, octets)
+            if form is None:
+                return None
+            if len(self._with_cookie) < FORMS_KEPT:
+                self._with_cookie[header + tail] = form
+        option = manners.cookies.option(packet[4 - octets :], address, int(manners.clock()))
+        return end, (*form[:7], form[7] + option)
 
     def _zone_above(self, above: bytes) -> Zone | None:
-        """The zone of *above*, where *above* is a well-formed name and nothing below it is derived."""
+        """The zone of *above*, which is not in the table; None where it is not well-formed, or somebody may be told
+        why it is not there: see ``zone.absent``.
+        """
         apexes, at = self._table.apexes, 0
         while (index := apexes.get(above[at:])) is None:
             length = above[at] if at < len(above) else 0
@@ -125,33 +176,56 @@ class Responder:
                 return None
             at += 1 + length
         zone = self._table.zones[index]
-        if zone.reverse:
+        if above[1 + above[0] :] == b"\3svc" + zone.apex:
             return None
         if len(self._above) >= _ABOVE_KEPT:
             self._above.clear()
         self._above[above] = zone
         return zone
 
-    def _slow(self, packet: bytes, transport: str) -> bytes | None:
+    def _slow(self, packet: bytes, transport: str, address: str) -> bytes | None:
         query = gate.parse(packet)
         if isinstance(query, Rejected):
             return query.response
-        limit = TCP_OCTETS
-        if transport == UDP:
-            limit = min(query.edns.octets, SERVER_OCTETS) if query.edns else PLAIN_OCTETS
-        return render(query, self._decide(query, limit), limit)
+        manners, edns = self._manners, query.edns
+        limit = manners.limit(edns, transport)
+        if not query.question:
+            reply = self._cookie_only(query, address)
+        elif edns and transport == TCP and edns.keepalive:  # a query's option is empty (RFC 7828 §3.2.1)
+            reply = Reply(FORMERR)
+        else:
+            reply = self._decide(query, limit)
+        options = manners.options(edns, transport, address) if edns else b""
+        return render(query, reply, limit, options, manners.udp_octets)
+
+    def _cookie_only(self, query: Query, address: str) -> Reply:
+        """No question: what is wanted is a cookie, or to know whether an old one is good (RFC 7873 §5.4)."""
+        if self._manners.cookies is None or query.edns is None:
+            return Reply(FORMERR)
+        return Reply(BADCOOKIE if self._manners.distrusts(query.edns, address) else NOERROR)
 
     def _decide(self, query: Query, limit: int) -> Reply:
         """What *query* gets; of what cannot fit into *limit* octets no more than shows that it does not."""
+        if query.tsig:
+            return Reply(NOTAUTH, tsig=query.tsig.refusal())
         if query.edns and query.edns.version:
             return Reply(BADVERS)
         if query.qtype in (0, OPT, 249, 250):  # no types of records that could be asked for
             return Reply(FORMERR)
         if query.qtype in (MAILA, MAILB):  # obsolete (RFC 1035 §3.2.3, RFC 8482 does not speak of them)
             return Reply(NOTIMP)
+        if query.qclass == CH:
+            return self._of_server(query)
         if query.qclass != IN or query.qtype in (AXFR, IXFR):
             return Reply(REFUSED)
         return self._look_up(query, limit)
+
+    def _of_server(self, query: Query) -> Reply:
+        """Class CH: what the server says of itself (RFC 4892), if it does."""
+        record = self._manners.chaos(query.qname)
+        if record is None or query.qtype in (AXFR, IXFR):
+            return Reply(REFUSED)
+        return Reply(NOERROR, AA, answers=[record] if query.qtype in (TXT.rtype, ANY) else [])
 
     def _look_up(self, query: Query, limit: int) -> Reply:
         index, node = self._table.find(query.qname)
@@ -176,7 +250,7 @@ class Responder:
             return Reply(NOERROR, self._flags, records, additional=additional_of(entry, limit))
         if node.absent == DEFER:
             return self._follow(query, node, limit)
-        return self._negative(query, zone, node.absent, node)
+        return self._negative(query, zone, node.absent, node.reason)
 
     def _start(self, query: Query, entry: Entry) -> int:
         """Where the first record of the answer begins."""
@@ -188,15 +262,17 @@ class Responder:
 
     def _absent(self, query: Query, zone: Zone) -> Reply:
         if zone.miss == SERVFAIL:
-            return Reply(SERVFAIL, self._flags & RA, error=(NOT_SYNCED.ede, NOT_SYNCED.text))
-        return self._negative(query, zone, NXDOMAIN, None)
+            return Reply(SERVFAIL, self._flags & RA, error=_error(NOT_SYNCED))
+        return self._negative(query, zone, NXDOMAIN, self._why_absent(query, query.qname, zone))
 
-    def _negative(self, query: Query, zone: Zone, rcode: int, node: Node | None) -> Reply:
+    def _why_absent(self, query: Query, name: Name, zone: Zone) -> Reason | None:
+        """Only where there is room to say it."""
+        return why_absent(name, zone.apex, self._table.nodes) if query.edns and not zone.reverse else None
+
+    def _negative(self, query: Query, zone: Zone, rcode: int, reason: Reason | None) -> Reply:
         """NODATA or NXDOMAIN, with the SOA (RFC 2308 §2)."""
-        reason = node.reason if node else None
         offset = QUESTION_AT + len(query.qname) - len(zone.apex)
-        error = (reason.ede, reason.text) if reason else None
-        return Reply(rcode, self._flags, authority=zone.tail(offset), error=error)
+        return Reply(rcode, self._flags, authority=zone.tail(offset), error=_error(reason))
 
     def _follow(self, query: Query, node: Node, limit: int) -> Reply:
         """An alias: its chain inside our zones; the last name decides the rcode (RFC 6604 §2.1).
@@ -221,7 +297,8 @@ class Responder:
             if index < 0:
                 return reply
             if found is None:
-                return self._chain_end(reply, query, self._table.zones[index], NXDOMAIN)
+                zone = self._table.zones[index]
+                return self._chain_end(reply, query, zone, NXDOMAIN, self._why_absent(query, target, zone))
             node = self._whole(target, found) if found.deferred == query.qtype else found
         return self._chain_last(reply, query, node, target, owner, limit)
 
@@ -234,16 +311,20 @@ class Responder:
         if query.qtype == SOA.rtype and target == zone.apex:
             reply.answers.append(zone.tail(0))
             return reply
-        return self._chain_end(reply, query, zone, node.absent)
+        return self._chain_end(reply, query, zone, node.absent, node.reason)
 
-    def _chain_end(self, reply: Reply, query: Query, zone: Zone, rcode: int) -> Reply:
+    def _chain_end(self, reply: Reply, query: Query, zone: Zone, rcode: int, reason: Reason | None) -> Reply:
         apex_at = len(query.qname) - len(zone.apex)
         inside = self._table.zone_of(query.qname) == self._table.apexes[zone.apex]
         reply.authority = zone.tail(QUESTION_AT + apex_at if inside else 0)
-        reply.rcode = rcode
+        reply.rcode, reply.error = rcode, _error(reason)
         return reply
 
 
 def _any_type(node: Node) -> int:
     """One RRset is an answer to ANY (RFC 8482 §4.1): the smallest type number there is, which prefers addresses."""
     return min(node.entries, default=ANY)
+
+
+def _error(reason: Reason | None) -> tuple[int, str] | None:
+    return (reason.ede, reason.text) if reason else None

@@ -6,7 +6,8 @@ There are few such forms: each is worked out once, and from then on found by its
 import struct
 from itertools import product
 
-from clusterdns.engine.edns import DO, OPT, SERVER_OCTETS, opt_record
+from clusterdns.engine.cookies import CLIENT_OCTETS, COOKIE, REPLY_OCTETS, SERVER_OCTETS
+from clusterdns.engine.edns import DO, OPT, opt_record
 from clusterdns.engine.gate import CD, QR, RD
 from clusterdns.zone.prepared import IN, NXDOMAIN, section_counts
 from clusterdns.zone.rdata import SOA
@@ -14,6 +15,7 @@ from clusterdns.zone.rdata import SOA
 AD = 0x0020
 PLAIN_OCTETS = 512
 TYPE_OCTETS, OPT_OCTETS = 4, 11  # type and class of the question; an OPT without options
+TAIL_OCTETS = TYPE_OCTETS + OPT_OCTETS  # behind the name of a query with EDNS and no option
 FORMS_KEPT = 1024  # for each header: types, and sizes in the OPT
 
 # Type; type and class as they came; flags of a hit; flags and counts of NODATA and of NXDOMAIN; "has an OPT"; the
@@ -30,15 +32,16 @@ def plain_headers() -> dict[bytes, tuple[int, Forms]]:
     """Octets 2 to 11 of a plain query -> how many octets follow its name, and room for the forms these have."""
     headers: dict[bytes, tuple[int, Forms]] = {}
     for rd, ad, cd, has_opt in product((0, RD), (0, AD), (0, CD), (False, True)):
-        octets = TYPE_OCTETS + OPT_OCTETS if has_opt else TYPE_OCTETS
+        octets = TAIL_OCTETS if has_opt else TYPE_OCTETS
         headers[struct.pack("!HHHHH", rd | ad | cd, 1, 0, 0, has_opt)] = octets, {}
     return headers
 
 
-def plain_form(header: bytes, tail: bytes, flags: int) -> Form | None:
+def plain_form(header: bytes, tail: bytes, flags: int, udp_octets: int, options: int = 0) -> Form | None:
     """The form of a query with this plain *header* and *tail*, the octets behind its name; None: it is not plain.
 
-    *flags*: AA and RA as they apply.
+    *flags*: AA and RA as they apply.  *udp_octets*: the most that is sent over UDP.  *options*: octets that follow
+    *tail*, those of a COOKIE option; the one of the response is still to be added then.
     """
     question, opt = tail[:TYPE_OCTETS], tail[TYPE_OCTETS:]
     rtype = _TYPES.get(question)
@@ -46,11 +49,24 @@ def plain_form(header: bytes, tail: bytes, flags: int) -> Form | None:
         return None
     limit, answered = PLAIN_OCTETS, b""
     if opt:
-        if opt[:3] != b"\0\0\x29" or opt[6] or opt[9:] != b"\0\0":  # owner and type, version, options
+        if opt[:3] != b"\0\0\x29" or opt[6] or opt[9:] != options.to_bytes(2):  # owner and type, version, options
             return None
-        limit = min(max(PLAIN_OCTETS, int.from_bytes(opt[3:5])), SERVER_OCTETS)
-        answered = opt_record(0, dnssec_ok=bool(opt[7] & DO >> 8))
+        limit = min(max(PLAIN_OCTETS, int.from_bytes(opt[3:5])), udp_octets)
+        room = bytes(REPLY_OCTETS if options else 0)
+        answered = opt_record(0, dnssec_ok=bool(opt[7] & DO >> 8), options=room, octets=udp_octets)[:OPT_OCTETS]
     flags |= QR | int.from_bytes(header[:2]) & (RD | CD)
     found, absent = flags.to_bytes(2), (flags | NXDOMAIN).to_bytes(2)
     negative = section_counts(0, 1, bool(opt))
     return rtype, question, found, found + negative, absent + negative, bool(opt), limit, answered
+
+
+def cookie_octets(packet: bytes) -> int:
+    """How long the COOKIE option at the end of *packet* is, as clients send it; 0: there is none."""
+    if packet[-_CLIENT:_CLIENT_HEAD_END] == _CLIENT_HEAD:
+        return _CLIENT
+    return _BOTH if packet[-_BOTH:_BOTH_HEAD_END] == _BOTH_HEAD else 0
+
+
+_CLIENT, _BOTH = 4 + CLIENT_OCTETS, 4 + CLIENT_OCTETS + SERVER_OCTETS
+_CLIENT_HEAD, _CLIENT_HEAD_END = struct.pack("!HH", COOKIE, CLIENT_OCTETS), -CLIENT_OCTETS
+_BOTH_HEAD, _BOTH_HEAD_END = struct.pack("!HH", COOKIE, CLIENT_OCTETS + SERVER_OCTETS), -CLIENT_OCTETS - SERVER_OCTETS

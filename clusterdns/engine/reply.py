@@ -4,7 +4,7 @@ import struct
 
 from msgspec import Struct
 
-from clusterdns.engine.edns import opt_record
+from clusterdns.engine.edns import SERVER_OCTETS, error_option, opt_record
 from clusterdns.engine.gate import CD, QR, RD, Query
 from clusterdns.zone.prepared import OWNER, Entry, section_counts
 
@@ -15,7 +15,7 @@ class Reply(Struct):
     """What a query gets, before it is fitted into a message.
 
     *flags*: AA and RA as they apply.  *answers*: whole records.  *authority*: one record or b"".  *additional*: whole
-    RRsets as (records, octets).  *error*: an Extended DNS Error's INFO-CODE and text.
+    RRsets as (records, octets).  *error*: an Extended DNS Error's INFO-CODE and text.  *tsig*: a record or b"".
     """
 
     rcode: int
@@ -24,6 +24,7 @@ class Reply(Struct):
     authority: bytes = b""
     additional: list[tuple[int, bytes]] = []
     error: tuple[int, str] | None = None
+    tsig: bytes = b""
 
 
 def records_of(entry: Entry, limit: int, owner: bytes = OWNER, first: int = 0) -> list[bytes]:
@@ -54,20 +55,23 @@ def additional_of(entry: Entry, limit: int) -> list[tuple[int, bytes]]:
     return found
 
 
-def render(query: Query, reply: Reply, limit: int) -> bytes:
+def render(query: Query, reply: Reply, limit: int, options: bytes = b"", udp_octets: int = SERVER_OCTETS) -> bytes:
     """A response of at most *limit* octets.
+
+    *options*: of its OPT, beside the error; *udp_octets*: what the OPT says that we take.  Both only for an OPT.
 
     What does not fit goes in this order: the error's text, additional RRsets (whole, from the last, without TC: nobody
     relies on them), then answers from the last with TC, so that a client without TCP can use the rest.
     """
-    answers, additional, error = list(reply.answers), list(reply.additional), reply.error
+    answers, additional, tsig = list(reply.answers), list(reply.additional), reply.tsig
     authority = reply.authority
-    opt = _opt(query, reply, error)
-    room = limit - 12 - len(query.question) - len(opt)
+    opt = _opt(query, reply, options, udp_octets, reply.error)
+    room = limit - 12 - len(query.question) - len(opt) - len(tsig)
     size = sum(map(len, answers)) + len(authority) + sum(len(octets) for _, octets in additional)
-    if size > room and error:
-        opt = _opt(query, reply, (error[0], ""))
-        room = limit - 12 - len(query.question) - len(opt)
+    if size > room and reply.error:
+        room += len(opt)
+        opt = _opt(query, reply, options, udp_octets, (reply.error[0], ""))
+        room -= len(opt)
     while size > room and additional:
         size -= len(additional.pop()[1])
     flags = QR | reply.flags | query.flags & (RD | CD) | reply.rcode & 0xF
@@ -75,15 +79,21 @@ def render(query: Query, reply: Reply, limit: int) -> bytes:
         flags |= TC
         size -= len(authority)
         authority = b""
-        while size > room:
+        while size > room and answers:
             size -= len(answers.pop())
-    extra = sum(count for count, _ in additional) + bool(opt)
+        if size > room:
+            tsig = b""  # it is as long as its names; whoever sends such long ones learns why over TCP
+    extra = sum(count for count, _ in additional) + bool(opt) + bool(tsig)
     counts = section_counts(len(answers), bool(authority), extra)
-    sections = b"".join((*answers, authority, *(octets for _, octets in additional), opt))
+    if not query.question:
+        counts = b"\0\0" + counts[2:]
+    sections = b"".join((*answers, authority, *(octets for _, octets in additional), opt, tsig))
     return query.head + struct.pack("!H", flags) + counts + query.question + sections
 
 
-def _opt(query: Query, reply: Reply, error: tuple[int, str] | None) -> bytes:
+def _opt(query: Query, reply: Reply, options: bytes, udp_octets: int, error: tuple[int, str] | None) -> bytes:
     if query.edns is None:
         return b""
-    return opt_record(reply.rcode, dnssec_ok=query.edns.dnssec_ok, error=error)
+    if error:
+        options += error_option(*error)
+    return opt_record(reply.rcode, dnssec_ok=query.edns.dnssec_ok, options=options, octets=udp_octets)

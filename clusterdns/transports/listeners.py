@@ -1,12 +1,12 @@
 """The sockets that are served now.  A change opens what is new before it closes what is not wanted any more."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
+from clusterdns.transports.crowd import Crowd, Limits
 from clusterdns.transports.sockets import Address, bind_pairs
 from clusterdns.transports.stream import StreamListener
-from clusterdns.transports.udp import UdpListener
+from clusterdns.transports.udp import Answer, UdpListener
 
-Answer = Callable[[bytes], bytes | None]
 _Pairs = list[tuple[UdpListener, StreamListener]]
 
 
@@ -16,8 +16,9 @@ class Listeners:
     def __init__(self) -> None:
         self._open: dict[Address, _Pairs] = {}
         self._before = 0  # queries of listeners that are closed
+        self._crowd = Crowd()
 
-    def bind(self, wanted: Iterable[Address], over_udp: Answer, over_tcp: Answer) -> dict[Address, _Pairs]:
+    def bind(self, wanted: Iterable[Address], answer: Answer) -> dict[Address, _Pairs]:
         """Sockets for those of *wanted* that have none yet, not served before ``serve``.
 
         Raises OperatorError when one cannot be had; none stays open then.
@@ -27,7 +28,8 @@ class Listeners:
             for address in wanted:
                 if address not in self._open and address not in new:
                     new[address] = [
-                        (UdpListener(udp, over_udp), StreamListener(tcp, over_tcp)) for udp, tcp in bind_pairs(address)
+                        (UdpListener(udp, answer), StreamListener(tcp, answer, self._crowd))
+                        for udp, tcp in bind_pairs(address)
                     ]
         except BaseException:
             discard(new)
@@ -45,11 +47,15 @@ class Listeners:
             await self._close(self._open.pop(address))
         self._open |= new
 
-    def answer_with(self, over_udp: Answer, over_tcp: Answer) -> None:
+    def limit(self, limits: Limits) -> None:
+        """From the next connection on; silence counts from the next message on."""
+        self._crowd.limits = limits
+
+    def answer_with(self, answer: Answer) -> None:
         """From the next query on."""
         for pairs in self._open.values():
             for udp, stream in pairs:
-                udp.answer, stream.answer = over_udp, over_tcp
+                udp.answer = stream.answer = answer
 
     @property
     def bound(self) -> list[Address]:

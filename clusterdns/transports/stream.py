@@ -2,30 +2,28 @@
 
 import asyncio
 import socket
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from typing import cast
 
 from clusterdns.engine.framing import MessageStream, frame
 from clusterdns.errors import PeerError
+from clusterdns.transports.crowd import Crowd
 
-Answer = Callable[[bytes], bytes | None]
+Answer = Callable[[bytes, str, str], bytes | None]  # (query, "tcp", the client's address) -> response
 
-IDLE_SECONDS = 10.0  # without a whole message; RFC 7766 §6.2.3 asks for "a few seconds"
-PER_CLIENT, TOTAL = 256, 4096  # connections
+TRANSPORT = "tcp"
 _UNSENT_OCTETS = 128 * 1024  # answers kept for a client that does not read; beyond, its next queries wait
 _BATCH = 64  # One turn of the loop answers that many queries of one client before others get theirs.
 
 
 class StreamListener:
-    """Serves one listening socket.  Over a limit the connection of longest silence goes, the new one is served."""
+    """Serves one listening socket."""
 
-    def __init__(self, sock: socket.socket, answer: Answer, per_client: int = PER_CLIENT, total: int = TOTAL) -> None:
+    def __init__(self, sock: socket.socket, answer: Answer, crowd: Crowd) -> None:
         self._sock = sock
         self.answer = answer
-        self._limits = per_client, total
-        self._clients: dict[str, OrderedDict[Connection, None]] = {}  # each in order of its last message
-        self._count = 0
+        self.crowd = crowd
         self._server: asyncio.Server | None = None
         self.queries = 0
 
@@ -41,40 +39,10 @@ class StreamListener:
         """No new connections; those that exist send what they hold and end."""
         if self._server:
             self._server.close()
-        for connections in list(self._clients.values()):
-            for connection in list(connections):
+        for connection in self.crowd:
+            if isinstance(connection, Connection) and connection.listener is self:
                 connection.finish()
         await asyncio.sleep(0)  # transports close on the loop's next turn
-
-    def opened(self, connection: "Connection") -> None:
-        per_client, total = self._limits
-        own = self._clients.setdefault(connection.client, OrderedDict())
-        own[connection] = None
-        self._count += 1
-        if len(own) > per_client:
-            self._evict(own)
-        elif self._count > total:
-            self._evict(max(self._clients.values(), key=len))
-
-    def touched(self, connection: "Connection") -> None:
-        self.queries += 1
-        own = self._clients.get(connection.client)
-        if own is not None and connection in own:
-            own.move_to_end(connection)
-
-    def closed(self, connection: "Connection") -> None:
-        own = self._clients.get(connection.client)
-        if own is None or connection not in own:
-            return
-        del own[connection]
-        self._count -= 1
-        if not own:
-            del self._clients[connection.client]
-
-    def _evict(self, connections: "OrderedDict[Connection, None]") -> None:
-        oldest = next(iter(connections))
-        self.closed(oldest)
-        oldest.abort()
 
 
 class Connection(asyncio.Protocol):
@@ -84,7 +52,8 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(self, listener: StreamListener) -> None:
-        self._listener = listener
+        self.listener = listener
+        self._crowd = listener.crowd
         self._stream = MessageStream()
         self._waiting: deque[bytes] = deque()
         self._may_write = True
@@ -98,7 +67,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # a stream's always is
         self._transport.set_write_buffer_limits(high=_UNSENT_OCTETS)
         self.client = (self._transport.get_extra_info("peername") or ("",))[0]
-        self._listener.opened(self)
+        self._crowd.opened(self)
         self._restart_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -106,7 +75,7 @@ class Connection(asyncio.Protocol):
         if self._idle:
             self._idle.cancel()
         self._waiting.clear()
-        self._listener.closed(self)
+        self._crowd.closed(self)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -143,8 +112,9 @@ class Connection(asyncio.Protocol):
         for _ in range(min(_BATCH, len(self._waiting))):
             if not self._may_write or self._transport.is_closing():
                 break
-            response = self._listener.answer(self._waiting.popleft())
-            self._listener.touched(self)
+            response = self.listener.answer(self._waiting.popleft(), TRANSPORT, self.client)
+            self.listener.queries += 1
+            self._crowd.touched(self)
             if response is not None:
                 self._transport.write(frame(response))
         if self._transport.is_closing():
@@ -169,4 +139,4 @@ class Connection(asyncio.Protocol):
     def _restart_idle(self) -> None:
         if self._idle:
             self._idle.cancel()
-        self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.abort)
+        self._idle = asyncio.get_running_loop().call_later(self._crowd.limits.idle, self.abort)

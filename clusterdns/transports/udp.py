@@ -9,7 +9,9 @@ _BATCH = 64
 _DRAIN_BATCHES = 256  # what a full receive buffer holds; a flood must not keep us from ending
 _QUERY_OCTETS = 4096  # a longer one is cut by the kernel, and the gate finds it malformed
 
-Answer = Callable[[bytes], bytes | None]
+Answer = Callable[[bytes, str, str], bytes | None]  # (query, "udp", the client's address) -> response
+
+TRANSPORT = "udp"
 
 
 class UdpListener:
@@ -50,7 +52,7 @@ class UdpListener:
             except OSError:  # nothing left, or an ICMP error of an earlier answer
                 self.queries += served
                 return False
-            response = answer(packet)
+            response = answer(packet, TRANSPORT, peer[0])
             if response is not None:
                 try:
                     send(response, peer)
