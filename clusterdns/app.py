@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -18,6 +19,9 @@ from clusterdns.world import build
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.zonefile import zone_text
 
+# A query may wait that long for the thread that decodes; 5 ms by default.  With nothing to decode it changes nothing.
+SWITCH_SECONDS = 0.001
+
 
 class Report(Struct, frozen=True):
     """What ``check`` found."""
@@ -32,6 +36,7 @@ def serve(load_settings: Callable[[], Settings], config_path: str | None = None)
     *load_settings* reads the settings, at the start and for every reload; *config_path* is watched.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    sys.setswitchinterval(SWITCH_SECONDS)
 
     async def run() -> int:
         return await Server(load_settings, config_path).run()

@@ -8,12 +8,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Generator, Sequence
+from typing import TypeVar
 
 from msgspec import Struct
 
 from clusterdns.cluster.events import Event, Source
+from clusterdns.collector import collector_paused
 from clusterdns.world import World
-from clusterdns.zone.tree import Prepared
+
+Result = TypeVar("Result")
 
 logger = logging.getLogger("clusterdns.publish")
 
@@ -55,10 +58,15 @@ class Publisher:
             await self.round(source.name, events)
 
     async def round(self, source: str, events: Sequence[Event]) -> Round:
+        with collector_paused():
+            return await self._round(source, events)
+
+    async def _round(self, source: str, events: Sequence[Event]) -> Round:
         started = self._monotonic()
         self.quiet.clear()
         changed, prepared = await self._in_slices(self._world.steps(source, events))
         self._world.commit(prepared, int(self._wall()))
+        await self._in_slices(self._world.forget())
         self.rounds += 1
         self.quiet.set()
         self.first_round.set()
@@ -76,13 +84,13 @@ class Publisher:
         self.after()
         return done
 
-    async def _in_slices(self, steps: Generator[None, None, tuple[int, Prepared]]) -> tuple[int, Prepared]:
+    async def _in_slices(self, steps: Generator[None, None, Result]) -> Result:
         until = self._monotonic() + SLICE_SECONDS
         while True:
             try:
                 next(steps)
             except StopIteration as stop:
-                result: tuple[int, Prepared] = stop.value
+                result: Result = stop.value
                 return result
             if self._monotonic() >= until:
                 await asyncio.sleep(0)

@@ -3,15 +3,16 @@
 events -> cluster.state -> controllers -> filters -> zone.records -> zone.tree -> engine.table
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from heapq import merge
 from typing import TypeVar
 
-from clusterdns.cluster.events import Event, Replace, Upsert
+from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Key, Object, Pod, Published
 from clusterdns.cluster.state import State
 from clusterdns.controllers.manager import ControllerOptions, Controllers
 from clusterdns.controllers.memory import Memory
-from clusterdns.engine.table import Table
+from clusterdns.engine.table import Remains, Table
 from clusterdns.errors import Problem
 from clusterdns.zone.left_out import left_out
 from clusterdns.zone.tree import Prepared, ZoneOptions
@@ -30,6 +31,7 @@ class World:
         self.controllers = Controllers(controllers, memory)
         self.table = Table(zones)
         self.serial = 0
+        self._remains: list[Remains] = []
         self._filters = zones.filters
         self._verified = zones.pods == "verified"
 
@@ -40,7 +42,7 @@ class World:
         """
         changed = 0
         pods: set[Key] = set()
-        for batch in _batches(events):
+        for batch in self._batches(source, events):
             changes = self.state.apply(source, batch)
             changed += len(changes)
             yield
@@ -50,24 +52,56 @@ class World:
                     pods.update(one.key for change in few for one in change if isinstance(one, Pod))
                 yield
         dirty = self.controllers.settle(self.state)
+        yield
         namespaces = yield from self._namespaces()
         dirty |= yield from self._revealed_or_hidden(namespaces)
         services: dict[Key, Published | None] = {}
-        for key in sorted(dirty):
+        for key in (yield from _in_order(dirty)):
             services[key] = self._shown(key) if key.namespace in namespaces else None
             yield
         addresses: dict[Key, tuple[bytes, ...]] = {}
-        for key in sorted(pods | self.controllers.stood) if self._verified else ():
+        for key in (yield from _in_order(pods | self.controllers.stood)) if self._verified else ():
             addresses[key] = self._filters.pod(self.controllers.pod(self.state, key))
             yield
         prepared = yield from self.table.tree.prepare(services, namespaces, addresses)
+        yield from self.table.stage(prepared)
         return changed, prepared
 
     def commit(self, prepared: Prepared, now: int) -> None:
         """Publishes from one query to the next.  *now*: Unix seconds; a serial never falls (RFC 1982)."""
         if prepared.change.records_changed:
             self.serial = max(self.serial + 1, now)
+        self._remains.append(self.table.remains(prepared))
         self.table.apply(prepared, self.serial)
+
+    def forget(self) -> Generator[None, None, None]:
+        """Frees what the last commits replaced, a little at a time: at once a large zone takes 50 ms."""
+        while self._remains:
+            yield from self._remains.pop().free()
+
+    def _batches(self, source: str, events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+        """A few at a time.  None where only time has passed."""
+        single: list[Event] = []
+        for event in events:
+            if not isinstance(event, Replace):
+                single.append(event)
+                continue
+            yield from _chunks(single)
+            single = []
+            yield from self._replaced(source, event)
+        yield from _chunks(single)
+
+    def _replaced(self, source: str, event: Replace) -> Iterator[Sequence[Event]]:
+        """As deletions and what is there now.  It is one step all the same: nobody sees half of a round."""
+        named: dict[Key, Object] = {}
+        for few in _chunks(event.objects):
+            for item in few:
+                named.setdefault(item.key, item)
+            yield ()
+        for keys in _chunks(self.state.held(source, event.kind)):
+            yield [Delete(event.kind, key) for key in keys if key not in named]
+        for few in _chunks(event.objects):
+            yield [Upsert(item) for item in few if named[item.key] is item]
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong between objects, and which names of what is served no zone can hold; sorted."""
@@ -109,16 +143,13 @@ class World:
         return found
 
 
-def _batches(events: Sequence[Event]) -> Generator[Sequence[Event], None, None]:
-    """A Replace is one step by nature; single changes are taken a few at a time."""
-    start = 0
-    for at, event in enumerate(events):
-        if isinstance(event, Replace):
-            if start < at:
-                yield from _chunks(events[start:at])
-            yield (event,)
-            start = at + 1
-    yield from _chunks(events[start:])
+def _in_order(keys: Iterable[Key]) -> Generator[None, None, Iterator[Key]]:
+    """As ``sorted``, which takes 10 ms for 10,000 of them."""
+    runs = []
+    for few in _chunks(list(keys)):
+        runs.append(sorted(few))
+        yield
+    return merge(*runs)
 
 
 def _chunks(items: Sequence[Item]) -> Generator[Sequence[Item], None, None]:
@@ -135,4 +166,6 @@ def build(objects: Iterable[Object], zones: ZoneOptions, controllers: Controller
             next(steps)
         except StopIteration as stop:
             world.commit(stop.value[1], serial)
+            for _ in world.forget():
+                pass
             return world

@@ -76,6 +76,8 @@ def apply(
 ) -> Prepared:
     """One round."""
     prepared = drain(table.tree.prepare(services, frozenset(namespaces), pods))
+    for _ in table.stage(prepared):
+        pass
     table.apply(prepared, serial)
     return prepared
 

@@ -55,6 +55,11 @@ class State:
                     changes.append(Changed(old, new))
         return changes
 
+    def held(self, source: str, kind: Kind) -> list[Key]:
+        """Under which keys *source* has objects of *kind*, whether or not they serve."""
+        rank, layers = self._ranks.get(source, 0), self._layers.get(kind, ())
+        return list(layers[rank]) if source in self._ranks and rank < len(layers) else []
+
     @overload
     def get(self, kind: Literal["Service"], key: Key) -> Service | None: ...
     @overload

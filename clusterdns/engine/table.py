@@ -1,6 +1,7 @@
 """The table of prepared answers: what is looked up when a query comes."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from typing import NamedTuple
 
 from cachetools import FIFOCache
 
@@ -17,7 +18,29 @@ DERIVED_KEPT = 10_000  # nodes of derived names; each costs about 1 KiB
 WILD_KEPT = 64  # nodes of wildcards, with up to 1,000 records each
 HOSTS_KEPT = 64  # Services whose endpoints are kept by label: few are so large that it matters
 
+_AT_ONCE = 256  # names written or freed without a pause
+_SERVICES_AT_ONCE = 16  # freed; one may have a thousand endpoints
+
 _Guard = tuple[tuple[Key, Published], ...]
+
+
+class Remains(NamedTuple):
+    """Large things that are replaced; whoever drops the last reference pays for all that is in them."""
+
+    nodes: dict[Name, Node]
+    services: list[Published]
+    chunks: list[object]  # of reverse names
+
+    def free(self) -> Generator[None, None, None]:
+        """Yields after each small piece of work."""
+        while self.nodes:
+            for _ in range(min(_AT_ONCE, len(self.nodes))):
+                self.nodes.popitem()
+            yield
+        for things in (self.services, self.chunks):
+            while things:
+                del things[-_SERVICES_AT_ONCE:]
+                yield
 
 
 class Table:
@@ -78,16 +101,35 @@ class Table:
             self._wild[name, rtype] = self._wild_node(name, rtype, zone, self._catalogue)
         return self._wild[name, rtype]
 
+    def stage(self, prepared: Prepared) -> Generator[None, None, None]:
+        """Builds the new dictionary of a large change aside, so that publishing it is one assignment.
+
+        Yields after each small piece of work.
+        """
+        change = prepared.change
+        if change.size <= Change.FULL_ABOVE:
+            return
+        nodes = dict(self.nodes)
+        yield
+        for number, name in enumerate(change.deletes):
+            nodes.pop(name, None)
+            if not number % _AT_ONCE:
+                yield
+        for number, (name, node) in enumerate(change.upserts.items()):
+            nodes[name] = node
+            if not number % _AT_ONCE:
+                yield
+        prepared.nodes = nodes
+
     def apply(self, prepared: Prepared, serial: int) -> None:
         """Publishes a round: from one query to the next.  *serial* is for all zones."""
         change = prepared.change
-        if change.size > Change.FULL_ABOVE:
-            # Readers keep the old dictionary until the new one is whole.
-            nodes = dict(self.nodes)
-            self._assign(nodes, change)
-            self.nodes = nodes
+        if prepared.nodes is not None:
+            self.nodes = prepared.nodes
         else:
-            self._assign(self.nodes, change)
+            for name in change.deletes:
+                self.nodes.pop(name, None)
+            self.nodes.update(change.upserts)
         self.tree.apply(prepared)
         if self._catalogue and change.records_changed:
             self._catalogue.note(prepared.services)
@@ -95,11 +137,13 @@ class Table:
         for zone in self.zones:
             zone.publish(serial)
 
-    @staticmethod
-    def _assign(nodes: dict[Name, Node], change: Change) -> None:
-        for name in change.deletes:
-            nodes.pop(name, None)
-        nodes.update(change.upserts)
+    def remains(self, prepared: Prepared) -> "Remains":
+        """What nobody will need once *prepared* is applied."""
+        if prepared.nodes is None:
+            return Remains({}, [], [])
+        published, reverse = self.tree.published, self.tree.reverse
+        services = [old for key in prepared.services if (old := published.get(key))]
+        return Remains(self.nodes, services, [*reverse.four.chunks, *reverse.six.chunks])
 
     def _forward(self, name: Name, zone: int) -> Node | None:
         """An endpoint of the Service one label up, a pod, or the Service itself with its deferred SRV."""

@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
 from itertools import islice
 from operator import attrgetter
 
@@ -19,6 +20,8 @@ Identity = tuple[Kind, Key]
 MOST_PROBLEMS = 10_000  # of documents; as many of what is kept, and of what is there twice
 
 _severity = attrgetter("severity")  # errors come first
+
+_SORTED_AT_ONCE = 1024  # names
 
 KINDS: tuple[Kind, ...] = (
     *("Namespace", "Service", "EndpointSlice", "Endpoints", "Pod"),
@@ -60,7 +63,7 @@ class Holding:
             for item in after:
                 if id(item) not in old:
                     come.setdefault(identity(item), []).append(item)
-        return [event for name in sorted(come) for event in self._settle(name, gone, come[name])]
+        return [event for name in _in_order(come) for event in self._settle(name, gone, come[name])]
 
     def _adopt(self, last_good: Object) -> Object | None:
         """It was moved and broken at once: the file that holds it now stands for it as it was."""
@@ -129,6 +132,12 @@ class Holding:
         serving[key] = claims[0]
         if claims[0] != before:
             yield Upsert(claims[0])
+
+
+def _in_order(names: Iterable[Identity]) -> Iterator[Identity]:
+    """As ``sorted``, which holds the interpreter for 30 ms where 20,000 come, and queries wait for it."""
+    everything = list(names)
+    return merge(*(sorted(everything[at : at + _SORTED_AT_ONCE]) for at in range(0, len(everything), _SORTED_AT_ONCE)))
 
 
 def hold(before: Iterable[Object], version: Decoded) -> tuple[Object, ...]:

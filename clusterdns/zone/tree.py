@@ -75,6 +75,7 @@ class Prepared(Struct):
     reverse: Addresses
     pods: dict[str, PodNames | None]  # of namespaces whose pods changed; None: none of them has an address
     pod_addresses: dict[Key, tuple[bytes, ...]]
+    nodes: dict[Name, Node] | None = None  # the whole table of a large change, see ``Table.stage``
 
 
 Preparation = Generator[None, None, Prepared]  # yields after each small piece of work
