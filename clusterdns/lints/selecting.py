@@ -1,4 +1,4 @@
-"""Services and the pods that they select (CD501 to CD504)."""
+"""Services and the pods that they select (CD503 to CD506)."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -78,11 +78,11 @@ def _nobody(service: Service, selector: Labels, labels: _Labels) -> Finding:
     namespace, shown = service.key.namespace, ",".join(f"{label}={value}" for label, value in selector.items())
     if idle := labels.idle(namespace, selector):
         text = f"{shown} selects only pods of {idle.kind} {idle.key.name}, which has 0 replicas"
-        return warn(service, ("spec", "selector"), "CD502", text, f"scale {idle.key.name} up, or remove the Service")
+        return warn(service, ("spec", "selector"), "CD504", text, f"scale {idle.key.name} up, or remove the Service")
     text = f"{shown} matches no pod in namespace {namespace}"
     if not labels.any:
         remedy = "give check the manifests of its pods or workload, too"
-        return warn(service, ("spec", "selector"), "CD501", f"{text}: there are no pods at all", remedy)
+        return warn(service, ("spec", "selector"), "CD503", f"{text}: there are no pods at all", remedy)
     for label, value in selector.items():
         values = labels.values(namespace, label)
         if value in values:
@@ -91,14 +91,14 @@ def _nobody(service: Service, selector: Labels, labels: _Labels) -> Finding:
         near = get_close_matches(value, values, n=1)
         if near or 0 < len(values) <= 3:
             text += f": no pod has {label}={value}; there is {label}={near[0] if near else ', '.join(sorted(values))}"
-            return warn(service, ("spec", "selector", label), "CD501", text, remedy)
+            return warn(service, ("spec", "selector", label), "CD503", text, remedy)
         if other := labels.elsewhere(namespace, selector):
             text += f", but namespace {other} has such pods"
             remedy = f"put the Service into namespace {other}: it selects pods of its own namespace only"
-            return warn(service, ("metadata", "namespace"), "CD501", text, remedy)
-        return warn(service, ("spec", "selector", label), "CD501", f"{text}: no pod has {label}={value}", remedy)
+            return warn(service, ("metadata", "namespace"), "CD503", text, remedy)
+        return warn(service, ("spec", "selector", label), "CD503", f"{text}: no pod has {label}={value}", remedy)
     remedy = "select by labels that one pod has together"
-    return warn(service, ("spec", "selector"), "CD501", f"{text}: no pod has all of these labels", remedy)
+    return warn(service, ("spec", "selector"), "CD503", f"{text}: no pod has all of these labels", remedy)
 
 
 def _ports(scene: Scene, service: Service, pods: list[Pod]) -> Iterator[Finding]:
@@ -112,10 +112,10 @@ def _ports(scene: Scene, service: Service, pods: list[Pod]) -> Iterator[Finding]
             has = f"; their ports are {', '.join(names[:5])}" if names else "; their ports have no names"
             text = f"no selected pod has a {port.protocol.upper()} port named {port.target}{has}"
             remedy = f"name a container port {port.target}, or write the port's number"
-            yield warn(service, ("spec", "ports", index, "targetPort"), "CD503", text, remedy)
+            yield warn(service, ("spec", "ports", index, "targetPort"), "CD505", text, remedy)
     authors = {id(author): (author, pod) for pod, ports in resolved if not ports for author in (scene.author(pod),)}
     for author, pod in authors.values() if there else ():
         targets = ", ".join(str(port.target) for port in service.ports)
         text = f"has none of the ports that Service {service.key.name} names: {targets}"
         remedy = f"name its container ports so, or take it out of the selector of {service.key.name}"
-        yield warn(author, scene.in_spec(pod, "containers"), "CD504", text, remedy)
+        yield warn(author, scene.in_spec(pod, "containers"), "CD506", text, remedy)

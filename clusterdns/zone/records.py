@@ -85,7 +85,7 @@ def _cluster_ip_ports(service: Service, base: Name, ttl: int) -> list[RRset]:
     return [
         RRset(owner, ttl, (SRV(0, weight, port.number, base),))
         for port in service.ports
-        if port.name and (owner := port_owner(port.name, port.protocol, base))
+        if port.name and (owner := _port_owner(port.name, port.protocol, base))
     ]
 
 
@@ -104,7 +104,7 @@ def _headless(published: Published, base: Name, ttl: int) -> list[RRset]:
     for host, name in sorted(names.items()):
         found += address_rrsets(name, ttl, hosts[host])
     for (port_name, protocol), targets in sorted(ports.items()):
-        if (owner := port_owner(port_name, protocol, base)) and (rdatas := _weighted(targets, names)):
+        if (owner := _port_owner(port_name, protocol, base)) and (rdatas := _weighted(targets, names)):
             found.append(RRset(owner, ttl, rdatas))
     return found
 
@@ -122,7 +122,7 @@ def _below(text: str, base: Name) -> Name | None:
         return None
 
 
-def port_owner(name: str, protocol: str, base: Name) -> Name | None:
+def _port_owner(name: str, protocol: str, base: Name) -> Name | None:
     """``_http._tcp.`` + *base*; None for a 63-character port name, which the API allows and DNS cannot hold."""
     try:
         return child(label(f"_{name}") + label(f"_{protocol}"), base)
