@@ -137,9 +137,11 @@ class World:
         turned = namespaces ^ self.table.tree.namespaces if self._filters.by_namespace else frozenset()
         found: set[Key] = set()
         if turned:
-            for few in _chunks([service.key for service in self.state.all("Service")]):
-                found.update(key for key in few if key.namespace in turned)
-                yield
+            for number, service in enumerate(self.state.all("Service")):
+                if service.key.namespace in turned:
+                    found.add(service.key)
+                if not number % _EVENTS_AT_ONCE:
+                    yield
         return found
 
 

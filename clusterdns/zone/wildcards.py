@@ -5,17 +5,19 @@ A name that exists is itself, whatever it is called.  Aliases have no part in th
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 
-from clusterdns.cluster.model import Key, Published
+from clusterdns.cluster.model import Endpoint, EndpointSlice, Key, Published
 from clusterdns.zone.names import Name, child, label, labels
 from clusterdns.zone.pods import PodNames
 from clusterdns.zone.prepared import Node, entry
-from clusterdns.zone.rdata import SRV, RRset, address_rrsets
+from clusterdns.zone.rdata import AAAA, SRV, A, RRset, address_rrsets
 from clusterdns.zone.records import endpoint_label, service_name, shown
 
 MAX_RECORDS = 1000
-MAX_LOOKS = 20_000  # Services and endpoints looked at for one question: some milliseconds
+MAX_LOOKS = 10_000  # Services and endpoints looked at for one question: some milliseconds
 
+ANY = 255
 _WILD = frozenset((b"*", b"any"))
 
 
@@ -63,100 +65,109 @@ def _in_order(found: dict[bytes, Published]) -> Iterator[Published]:
 
 
 class Gathered:
-    """What a wildcard stands for."""
+    """What a wildcard stands for, as far as the question wants to know it."""
 
-    def __init__(self, catalogue: Catalogue, apex: Name, *, srv: bool) -> None:
-        """*srv*: SRV records are wanted, else addresses."""
+    def __init__(self, catalogue: Catalogue, apex: Name, rtype: int) -> None:
         self._catalogue = catalogue
         self._apex = apex
-        self._srv = srv
+        self._srv = rtype == SRV.rtype
+        self._octets = {A.rtype: (4,), AAAA.rtype: (16,), ANY: (4, 16)}.get(rtype, ())  # of addresses that are wanted
         self._looks = 0
+        self._full = False
         self.exists = False
-        self.addresses: dict[int, set[bytes]] = {4: set(), 16: set()}
+        self.addresses: set[bytes] = set()
         self.targets: dict[tuple[Name, int], None] = {}
         self.hosts: dict[Name, set[bytes]] = {}  # addresses of targets
 
-    @property
-    def full(self) -> bool:
-        return (
-            self._looks > MAX_LOOKS
-            or (len(self.targets) if self._srv else min(map(len, self.addresses.values()))) >= MAX_RECORDS
-        )
-
     def services(self, namespace: bytes, name: bytes) -> None:
-        for published, base in self._matching(namespace, name):
-            if published.service.headless:
-                self._endpoints(published, base, b"*")
+        for published in self._matching(namespace, name):
+            service = published.service
+            if service.headless:
+                self._endpoints(published, b"*")
                 continue
-            addresses = set(published.service.cluster_ips)
-            self._take(addresses)
-            if self._srv and addresses:
-                for port in published.service.ports:
-                    self._aim(base, port.number, addresses)
+            self._take(service.cluster_ips)
+            for port in service.ports if self._srv and service.cluster_ips else ():
+                self._aim(published, "", port.number, service.cluster_ips)
 
     def endpoints(self, namespace: bytes, name: bytes, host: bytes) -> None:
-        for published, base in self._matching(namespace, name):
-            self._endpoints(published, base, host)
+        for published in self._matching(namespace, name):
+            self._endpoints(published, host)
 
     def ports(self, namespace: bytes, name: bytes, protocol: bytes, port: bytes) -> None:
         """*protocol* and *port* with their underscores."""
-        for published, base in self._matching(namespace, name):
-            if not published.service.headless:
-                addresses = set(published.service.cluster_ips)
-                for one in published.service.ports if addresses else ():
+        for published in self._matching(namespace, name):
+            service = published.service
+            if not service.headless:
+                for one in service.ports if service.cluster_ips else ():
                     if _is_port(one.name, one.protocol, port, protocol):
-                        self._aim(base, one.number, addresses)
+                        self._aim(published, "", one.number, service.cluster_ips)
                 continue
-            for piece, endpoint in shown(published):
-                self._looks += 1
-                for each in piece.ports:
-                    if each.number and _is_port(each.name, each.protocol, port, protocol):
-                        name_of = _below(endpoint_label(endpoint, published.pod_names), base)
-                        self._aim(name_of, each.number, {endpoint.address})
+            wanted = {
+                id(piece): [
+                    each.number
+                    for each in piece.ports
+                    if each.number and _is_port(each.name, each.protocol, port, protocol)
+                ]
+                for piece in published.slices
+            }
+            for piece, endpoint in self._shown(published) if any(wanted.values()) else ():
+                for number in wanted[id(piece)]:
+                    label_of = endpoint_label(endpoint, published.pod_names)
+                    self._aim(published, label_of, number, (endpoint.address,))
 
-    def _matching(self, namespace: bytes, name: bytes) -> Iterator[tuple[Published, Name]]:
+    def _matching(self, namespace: bytes, name: bytes) -> Iterator[Published]:
         for published in self._catalogue.matching(namespace, name):
-            self._looks += 1
-            if self.full:
-                self.exists = True  # more than is looked at: nobody may conclude that nothing is there
+            if not self._look():
                 return
             if published.service.type != "ExternalName":
-                try:
-                    yield published, service_name(published.service.key, self._apex)
-                except ValueError:
-                    continue
+                yield published
 
-    def _endpoints(self, published: Published, base: Name, host: bytes) -> None:
-        for piece, endpoint in shown(published):
-            self._looks += 1
+    def _shown(self, published: Published) -> Iterator[tuple[EndpointSlice, Endpoint]]:
+        return takewhile(lambda _: self._look(), shown(published))
+
+    def _look(self) -> bool:
+        """Whether one more Service or endpoint is looked at."""
+        self._looks += 1
+        if self._looks > MAX_LOOKS:
+            self.exists = True  # who has not looked at everything must not deny
+        return self._looks <= MAX_LOOKS and not self._full
+
+    def _endpoints(self, published: Published, host: bytes) -> None:
+        for piece, endpoint in self._shown(published):
             own = endpoint_label(endpoint, published.pod_names)
             if host not in _WILD and own.encode() != host:
                 continue
-            self._take({endpoint.address})
+            self._take((endpoint.address,))
             for port in piece.ports if self._srv else ():
                 if port.number:
-                    self._aim(_below(own, base), port.number, {endpoint.address})
+                    self._aim(published, own, port.number, (endpoint.address,))
 
-    def _take(self, addresses: set[bytes]) -> None:
-        self.exists |= bool(addresses)
-        for address in addresses if not self._srv else ():
-            self.addresses[len(address)].add(address)
+    def _take(self, addresses: tuple[bytes, ...]) -> None:
+        if not addresses:
+            return
+        self.exists = True
+        self.addresses.update(address for address in addresses if len(address) in self._octets)
+        self._full = len(self.addresses) >= MAX_RECORDS if self._octets else not self._srv
 
-    def _aim(self, target: Name | None, port: int, addresses: set[bytes]) -> None:
-        if target:
-            self.exists = True
-            self.targets[target, port] = None
-            self.hosts.setdefault(target, set()).update(addresses)
+    def _aim(self, published: Published, host: str, port: int, addresses: tuple[bytes, ...]) -> None:
+        """At the Service, or at an endpoint of it."""
+        try:
+            base = service_name(published.service.key, self._apex)
+            target = child(label(host), base) if host else base
+        except ValueError:
+            return
+        self.exists = True
+        self.targets[target, port] = None
+        self.hosts.setdefault(target, set()).update(addresses)
+        self._full = len(self.targets) >= MAX_RECORDS if self._srv else not self._octets
 
     def node(self, qname: Name, zone: int, ttl: int) -> Node | None:
         """None: nothing matches."""
         if not self.exists:
             return None
-        entries = {}
-        for own in self.addresses.values():
-            for rrset in address_rrsets(qname, ttl, set(sorted(own)[:MAX_RECORDS])):
-                entries[rrset.rtype] = entry(rrset)
-        if self.targets:
+        own = set(sorted(self.addresses)[:MAX_RECORDS])
+        entries = {rrset.rtype: entry(rrset) for rrset in address_rrsets(qname, ttl, own)}
+        if self.targets and self._srv:
             chosen = sorted(self.targets)[:MAX_RECORDS]
             weight = max(1, 100 // len(chosen))
             answer = RRset(qname, ttl, tuple(SRV(0, weight, port, target) for target, port in chosen))
@@ -174,12 +185,9 @@ class Gathered:
 
 
 def wild_node(qname: Name, rtype: int, zone: int, apex: Name, ttl: int, catalogue: Catalogue) -> Node | None:
-    """The node of *qname*, below ``svc`` and with a wildcard in it; None: nothing matches.
-
-    It holds addresses only, or SRV only, as *rtype* asks for.
-    """
+    """The node of *qname*, below ``svc`` and a wildcard in it, and what it has of *rtype*; None: nothing matches."""
     parts = labels(qname)[: -len(labels(apex))]
-    found = Gathered(catalogue, apex, srv=rtype == SRV.rtype)
+    found = Gathered(catalogue, apex, rtype)
     match parts:
         case [namespace, b"svc"] if namespace in _WILD:
             found.exists = True  # svc.Z itself exists always
@@ -215,10 +223,3 @@ def _is_port(name: str, protocol: str, port: bytes, wanted: bytes) -> bool:
 
 def _is(part: bytes, text: str) -> bool:
     return part in _WILD or part == b"_" + text.encode()
-
-
-def _below(host: str, base: Name) -> Name | None:
-    try:
-        return child(label(host), base)
-    except ValueError:
-        return None
