@@ -17,6 +17,7 @@ from folders import service, write
 from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Object, Service
 from clusterdns.errors import OperatorError
+from clusterdns.sources import manifests, mounts
 from clusterdns.sources.holding import KINDS
 from clusterdns.sources.manifests import Manifests
 from clusterdns.sources.reading import load
@@ -39,7 +40,7 @@ def shown(events: Sequence[Event]) -> list[str]:
 
 
 class Rounds:
-    """The rounds of a source, each within five seconds, or a failed test."""
+    """The rounds of a source, each within a minute (far more than any needs), or a failed test."""
 
     def __init__(self, source: Manifests) -> None:
         self.source = source
@@ -52,7 +53,7 @@ class Rounds:
         await self._rounds.aclose()  # type: ignore[attr-defined]
 
     async def next(self) -> Sequence[Event]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await anext(self._rounds)
 
     async def shown(self) -> list[str]:
@@ -225,6 +226,30 @@ def test_without_a_watch_the_timer_goes_on(
     asyncio.run(main())
     assert [record.getMessage() for record in caplog.records] == [
         "folders cannot be watched (OS file watch limit reached): changes are found by scanning, later"
+    ]
+
+
+def test_on_a_network_file_system_the_timer_is_quick_and_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (tmp_path / "mountinfo").write_text(f"22 1 0:21 / {tmp_path}/zones rw - nfs4 server:/export rw\n")
+    monkeypatch.setattr(mounts, "MOUNTS", str(tmp_path / "mountinfo"))
+    monkeypatch.setattr(manifests, "DISTANT_INTERVAL", 0.02)
+    (tmp_path / "zones").mkdir()
+
+    async def main() -> None:
+        source = Manifests([str(tmp_path / "zones")], clock=AGED, interval=3600, watch=False)
+        async with Rounds(source) as rounds:
+            await rounds.next()
+            for target in ("a.example", "b.example"):
+                write(tmp_path / "zones/web.yaml", service("web", target))
+                assert await rounds.shown() == [f"+web={target}"]
+
+    asyncio.run(main())
+    told = [record.getMessage() for record in caplog.records if record.name == "clusterdns.manifests"]
+    assert told == [
+        f"{tmp_path}/zones is on a file system (nfs4) that does not tell what others change: it is scanned every second"
     ]
 
 

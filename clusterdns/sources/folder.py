@@ -39,6 +39,8 @@ class Listing(Struct):
     unread: set[str] = set()  # files and folders that are there, but cannot be looked at
     problems: list[Problem] = []
     watched: dict[str, set[str]] = {}  # real folders to watch -> names that matter there; empty: all
+    plain: dict[str, str] = {}  # absolute path -> path of folders whose files change each by itself
+    targets: set[str] = set()  # of links, absolute
     folders: dict[Inode, str] = {}  # seen: no folder is read twice, whatever roots lead to it
 
 
@@ -119,7 +121,7 @@ def _add_root(listing: Listing, root: str) -> None:
 def _add_root_file(listing: Listing, root: str) -> None:
     """A file named by the user counts whatever its name is."""
     folder, name = os.path.dirname(root) or ".", os.path.basename(root)
-    if _wanted(name) and inode_of(folder) in listing.folders:
+    if is_wanted(name) and inode_of(folder) in listing.folders:
         return
     group = folder if os.path.islink(os.path.join(folder, DATA)) else ""
     if group:
@@ -154,6 +156,8 @@ def _add_folders(listing: Listing, root: str) -> None:
             if group:
                 listing.groups.setdefault(group, token(group))
             listing.watched[os.path.abspath(folder)] = set()
+            if not group:
+                listing.plain[os.path.abspath(folder)] = folder
             with os.scandir(folder) as entries:
                 waiting += [(inner, group) for entry in entries for inner in _add_entry(listing, folder, entry, group)]
         except FileNotFoundError:
@@ -168,7 +172,7 @@ def _add_entry(listing: Listing, folder: str, entry: os.DirEntry[str], group: st
     link = entry.is_symlink()
     # Folders behind links are not followed (they may lead anywhere), but for those of a volume's own layout.
     inner = _is_generation(_target(path)) and os.path.isdir(path) if link else entry.is_dir()
-    if entry.name.startswith(".") or not (inner or _wanted(entry.name)):
+    if entry.name.startswith(".") or not (inner or is_wanted(entry.name)):
         return ()
     if not entry.name.isprintable():
         shown, text = path.encode("unicode_escape").decode(), "its name has characters that cannot be shown"
@@ -180,7 +184,7 @@ def _add_entry(listing: Listing, folder: str, entry: os.DirEntry[str], group: st
     return ()
 
 
-def _wanted(name: str) -> bool:
+def is_wanted(name: str) -> bool:
     return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
@@ -214,7 +218,9 @@ def _add_broken_link(listing: Listing, path: str) -> None:
 def _watch_target(listing: Listing, path: str) -> None:
     """Behind a link, what is written shows in the folder of the target only."""
     if not _is_generation(_target(path)):
-        _watch(listing, *os.path.split(os.path.realpath(path)))
+        target = os.path.realpath(path)
+        listing.targets.add(target)
+        _watch(listing, *os.path.split(target))
 
 
 def _target(link: str) -> str:

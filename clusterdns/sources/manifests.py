@@ -7,11 +7,12 @@ sorted out by ``sources.holding``.  Everything that touches files runs in a work
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from math import inf
 
 from clusterdns.cluster.documents import Limits
 from clusterdns.cluster.events import Event
-from clusterdns.errors import Problem
+from clusterdns.errors import Problem, printable
 from clusterdns.problem_log import log_news
 from clusterdns.sources.folder import check_roots
 from clusterdns.sources.reading import Reader, Report
@@ -20,8 +21,9 @@ from clusterdns.sources.watching import Watcher
 
 logger = logging.getLogger("clusterdns.manifests")
 
-INTERVAL = 2.0  # seconds between scans without a hint
+INTERVAL = 2.0  # seconds between scans of everything
 SHARE = 0.05  # of the time may be spent on those
+DISTANT_INTERVAL, DISTANT_SHARE = 1.0, 0.2  # where they alone find what others change
 HOLD = 0.2  # seconds that what has settled waits for what has not
 HINT_PAUSE = 0.03  # seconds from a hint, itself some 20 ms old, to the scan: by then the file has settled
 
@@ -47,6 +49,8 @@ class Manifests:
         self._wake = asyncio.Event()
         self._again = False
         self._hinted = False  # since the last change
+        self._hints: set[str] | None = set()  # paths since the last look; None: anything may have changed
+        self._distant: dict[str, str] = {}  # as last told
 
     @property
     def report(self) -> Report:
@@ -80,29 +84,54 @@ class Manifests:
         reader = Reader(self._paths, self._clock, self._limits)
         watcher = Watcher(self._hint)
         hold = RESTLESS  # The first round is the whole truth, so it waits longer for files being written.
+        whole_at, whole_cost = -inf, 0.0
         try:
             while True:
                 again, self._again = self._again, False
-                look = await asyncio.to_thread(reader.look, hold, again)
+                hints, self._hints = self._hints, set()
+                if again or self._clock.monotonic() - whole_at >= self._rest(whole_cost):
+                    hints = None
+                look = await asyncio.to_thread(reader.look, hold, again, hints)
+                if look.whole:
+                    whole_at, whole_cost = self._clock.monotonic(), look.cost
+                    self._tell_distant(look.distant)
                 self._take(look.report)
                 armed = self._watch and watcher.arm(look.watched, self._clock.monotonic())
+                if armed:
+                    self._hints = None  # What changed between look and watch gave no hint.
                 if look.events is not None:
                     hold = HOLD
                 if look.events:
                     self._judge(watcher)
                     yield look.events
-                # What changed between scan and watch gave no hint.
-                await self._pause(min(look.due, HINT_PAUSE) if armed else look.due, look.cost)
+                rest = whole_at + self._rest(whole_cost) - self._clock.monotonic()
+                await self._pause(min(look.due, HINT_PAUSE) if armed else look.due, look.cost, max(0.0, rest))
         finally:
             await watcher.close()
 
-    def _hint(self) -> None:
+    def _rest(self, cost: float) -> float:
+        """Seconds between two looks at everything that take *cost* seconds each."""
+        if self._distant:
+            return max(min(self._interval, DISTANT_INTERVAL), cost / DISTANT_SHARE)
+        return max(self._interval, cost / SHARE)
+
+    def _tell_distant(self, folders: dict[str, str]) -> None:
+        for folder in folders.keys() - self._distant.keys():
+            logger.info(
+                "%s is on a file system (%s) that does not tell what others change: it is scanned every second",
+                printable(folder),
+                folders[folder],
+            )
+        self._distant = folders
+
+    def _hint(self, paths: Collection[str]) -> None:
+        self._hints = self._hints | set(paths) if paths and self._hints is not None else None
         self._hinted = True
         self._wake.set()
 
     def _judge(self, watcher: Watcher) -> None:
-        """A change that came without a hint: the watch has gone deaf."""
-        if not self._hinted:
+        """A change that came without a hint: the watch has gone deaf, unless it could not have heard of it."""
+        if not self._hinted and not self._distant:
             watcher.disarm()
         self._hinted = False
 
@@ -110,16 +139,16 @@ class Manifests:
         log_news(logger, self._report.problems, report.problems)
         self._report = report
 
-    async def _pause(self, due: float, cost: float) -> None:
+    async def _pause(self, due: float, cost: float, rest: float) -> None:
         """Until it is time to scan again.
 
-        *due*: seconds until something not settled may be.  *cost*: seconds that a scan without changes takes; however
-        many hints come, no more than half of the time is spent on that.
+        *due*: seconds until something not settled may be.  *cost*: seconds that the last look took; however many
+        hints come, no more than half of the time is spent on that.  *rest*: seconds until everything is looked at.
         """
         loop = asyncio.get_running_loop()
         rested = loop.time() + cost
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(max(due, cost), max(self._interval, cost / SHARE))):
+            async with asyncio.timeout(min(max(due, cost), max(rest, cost))):
                 await self._wake.wait()
                 await asyncio.sleep(max(HINT_PAUSE, rested - loop.time()))
         self._wake.clear()

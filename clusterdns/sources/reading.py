@@ -4,7 +4,7 @@ Without an event loop, whose import alone takes a command longer than reading a 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from clusterdns.cluster.model import Object
 from clusterdns.errors import Problem
 from clusterdns.sources.folder import Inode, check_roots, inode_of
 from clusterdns.sources.holding import Holding
+from clusterdns.sources.mounts import distant_folders
 from clusterdns.sources.scan import RESTLESS, SYSTEM_CLOCK, Clock, Scanner
 
 Watched = Mapping[str, tuple[Inode, set[str]]]  # real folder -> which one it is, names that matter there; none: all
@@ -61,8 +62,10 @@ class Look(Struct, frozen=True):
     events: list[Event] | None  # None: not settled, nothing was taken
     report: Report
     watched: Watched
+    distant: dict[str, str]  # folder -> type of its file system, of those whose changes give no hints
     due: float  # as in Scan
     cost: float  # as in Scan
+    whole: bool  # as in Scan
 
 
 class Reader:
@@ -72,15 +75,23 @@ class Reader:
         self.holding = Holding()
         self._scanner, self._clock = Scanner(paths, clock, limits), clock
         self._first = True
+        self._watched: Watched = {}
+        self._distant: dict[str, str] = {}
         self._report = Report()
         self._documents: tuple[Problem, ...] = ()  # problems of what is in the files
 
-    def look(self, hold: float, again: bool = False) -> Look:
-        """Scan; *hold* as in ``Scanner.scan``, *again*: read every file anew.  The first events are Replaces."""
+    def look(self, hold: float, again: bool = False, hints: Collection[str] | None = None) -> Look:
+        """Scan; *hold* and *hints* as in ``Scanner.scan``, *again*: read every file anew.
+
+        The first events are Replaces.
+        """
         started = self._clock.monotonic()
         if again:
             self._scanner.read_again()
-        scan = self._scanner.scan(hold)
+        scan = self._scanner.scan(hold, hints)
+        if scan.whole:
+            self._watched = identify(scan.listing.watched)
+            self._distant = distant_folders(self._watched)
         events: list[Event] | None = None
         if scan.versions is not None:
             events = self.holding.apply(scan.versions)
@@ -91,4 +102,4 @@ class Reader:
             if self._first:
                 self._first, events = False, [*self.holding.replaces()]
         self._report = replace(self._report, seconds=self._clock.monotonic() - started)
-        return Look(events, self._report, identify(scan.listing.watched), scan.due, scan.cost)
+        return Look(events, self._report, self._watched, self._distant, scan.due, scan.cost, scan.whole)

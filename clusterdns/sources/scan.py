@@ -7,7 +7,7 @@ group (``folder.Found.group``) once all of them have settled and the group is st
 
 import os
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from clusterdns.cluster.documents import BOM, Document, Limits
 from clusterdns.cluster.json_stream import is_json
 from clusterdns.errors import Problem
 from clusterdns.sources.folder import Found, Listing, Signature, Token, list_files, signature, token, unreadable
+from clusterdns.sources.narrow import MOST, look_again
 
 SETTLED = 0.05  # seconds
 _HEAD = 4096  # octets that show what a large file holds
@@ -41,6 +42,7 @@ class Scan(Struct, frozen=True):
     problems: tuple[Problem, ...]  # of files and folders themselves, not of what is in them
     due: float  # seconds until what has not settled may have; inf: everything has
     cost: float  # seconds that looking took, without the reading of what has changed
+    whole: bool  # everything was looked at
 
 
 class Scanner:
@@ -50,6 +52,8 @@ class Scanner:
         self._roots, self._clock, self._limits = roots, clock, limits
         self._known: dict[str, Found] = {}  # as handed over
         self._tokens: dict[str, Token] = {}  # of groups, as handed over
+        self._listing: Listing | None = None  # as last seen
+        self._pending: tuple[str, ...] = ()  # paths and groups that had not settled then
         self._staged: dict[str, tuple[Found, Decoded]] = {}  # settled, read and waiting for the others
         self._caches: dict[str, DocumentCache] = {}
         self._since: dict[Hashable, tuple[object, float]] = {}  # what has not settled -> (its state, since when)
@@ -61,29 +65,40 @@ class Scanner:
         self._known = {path: replace(found, signature=None) for path, found in self._known.items()}
         self._staged.clear()
 
-    def scan(self, hold: float) -> Scan:
-        """One look at everything; what has settled waits up to *hold* seconds for what has not: one edit, one round."""
+    def scan(self, hold: float, hints: Collection[str] | None = None) -> Scan:
+        """One look; what has settled waits up to *hold* seconds for what has not: one edit, one round.
+
+        *hints*: absolute paths of what may have changed, beside what had not settled; None: look at everything.
+        """
         started = self._clock.monotonic()
-        listing = list_files(self._roots)
-        cost = self._clock.monotonic() - started
+        narrow = self._look_again(hints) if hints is not None else None
+        self._listing = listing = narrow or list_files(self._roots)
+        cost, whole = self._clock.monotonic() - started, narrow is None
         pending = self._stage(listing)
+        self._pending = tuple(pending)
         now = self._clock.monotonic()
         self._restless = {path: self._restless.get(path, now) for path in pending}
         if pending:
             self._holding_since = now if self._holding_since is None else self._holding_since
             if now - self._holding_since < hold:
-                return Scan(None, listing, (), min(pending.values()), cost)
+                return Scan(None, listing, (), min(pending.values()), cost, whole)
         self._holding_since = None
         versions = self._hand_over(listing, pending)
         problems = (*listing.problems, *self._restlessness())
-        return Scan(versions, listing, problems, min(pending.values(), default=inf), cost)
+        return Scan(versions, listing, problems, min(pending.values(), default=inf), cost, whole)
+
+    def _look_again(self, hints: Collection[str]) -> Listing | None:
+        if self._listing is None or len(hints) > MOST:
+            return None
+        return look_again(self._listing, {*hints, *map(os.path.abspath, self._pending)})
 
     def _stage(self, listing: Listing) -> dict[str, float]:
         """Read what has changed and settled; of what has not settled path (or group) and seconds until it may."""
         pending: dict[str, float] = {}
         for path, found in listing.files.items():
             known = self._known.get(path)
-            if known and known.signature == found.signature:
+            # In a narrow look nearly all are the very objects of the look before.
+            if known is found or (known and known.signature == found.signature):
                 self._staged.pop(path, None)
             elif path not in self._staged or self._staged[path][0] != found:
                 self._staged.pop(path, None)
@@ -137,7 +152,8 @@ class Scanner:
         versions: dict[str, Decoded | None] = {}
         for path, (found, version) in list(self._staged.items()):
             if found.group not in torn:
-                self._known[path], versions[path] = found, version
+                self._known[path] = replace(found, signature=None) if self._is_racy(found) else found
+                versions[path] = version
                 del self._staged[path]
         for path in self._known.keys() - listing.files.keys() - pending.keys():
             if self._known[path].group not in torn and not _is_unread(path, listing.unread):
@@ -149,6 +165,10 @@ class Scanner:
         }
         self._since = {what: since for what, since in self._since.items() if what in pending or what in torn}
         return versions
+
+    def _is_racy(self, found: Found) -> bool:
+        """Whether it may change again within a tick of the file system's clock, and then look the same."""
+        return found.signature is not None and 0 <= self._clock.wall() - found.signature.ctime_ns / 1e9 < SETTLED
 
     def _torn(self, listing: Listing, pending: dict[str, float]) -> set[str]:
         waiting = {group for group in listing.groups if group in pending}

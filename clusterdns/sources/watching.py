@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from clusterdns.sources.reading import Watched
 
@@ -16,9 +16,12 @@ RETRY = 60.0  # seconds after which a watch that failed is tried again
 
 
 class Watcher:
-    """Calls *hint* on the loop when something changes in the folders it was last armed with, not below them."""
+    """Calls *hint* on the loop when something changes in the folders it was last armed with, not below them.
 
-    def __init__(self, hint: Callable[[], None]) -> None:
+    With the paths that changed; without any where that cannot be told.
+    """
+
+    def __init__(self, hint: Callable[[Collection[str]], None]) -> None:
         self._hint = hint
         self._armed: Watched | None = None
         self._failed_at: float | None = None
@@ -70,7 +73,7 @@ class Watcher:
                 self._sift(folders, {path for _, path in batch})
         except FileNotFoundError:
             self._failed_at = now
-            self._hint()  # A folder went before it could be watched: look again.
+            self._hint(())  # A folder went before it could be watched: look again.
         except (OSError, RuntimeError) as error:  # RuntimeError: what watchfiles makes of inotify's limits
             self._failed_at = now
             self._complain(str(error))
@@ -78,14 +81,21 @@ class Watcher:
     def _sift(self, folders: Watched, paths: set[str]) -> None:
         if not paths.isdisjoint(folders):
             self.disarm()  # A folder itself came or went; its inode number may be the same, its watch is not.
-        for path in paths:
-            parent, name = os.path.split(path)
-            _, names = folders.get(parent, (None, None))
-            if path in folders or names is None or not names or name in names:
-                self._hint()
-                return
+            self._hint(())
+            return
+        if any(os.path.dirname(path) not in folders for path in paths):
+            self._hint(())
+            return
+        if told := {path for path in paths if _matters(folders, path)}:
+            self._hint(told)
 
     def _complain(self, fault: str) -> None:
         if fault != self._fault:
             self._fault = fault
             logger.warning("folders cannot be watched (%s): changes are found by scanning, later", fault)
+
+
+def _matters(folders: Watched, path: str) -> bool:
+    folder, name = os.path.split(path)
+    names = folders[folder][1]
+    return not names or name in names
