@@ -165,13 +165,8 @@ def _optional(reference: Tree) -> str:
 
 
 def _field(path: str, pod: Tree) -> str:
-    """The downward API: ``metadata.name``, ``metadata.labels['app']``, ``status.podIP``…"""
-    if path.endswith("']") and "['" in path:
-        parent, _, key = path.removesuffix("']").partition("['")
-        return text(pod, *parent.split("."), key)
-    if path == "status.podIPs":
-        return ",".join(text(entry, "ip") for entry in many(pod, "status", "podIPs"))
-    return text(pod, *path.split("."))
+    """The downward API, as far as kubectl looks it up."""
+    return text(pod, *path.split(".")) if path in ("metadata.name", "metadata.namespace") else ""
 
 
 def _mounts(container: Tree) -> list[Row]:

@@ -81,7 +81,7 @@ def as_text(found: list[Difference]) -> str:
 
     Names without records that only come or go because one below them does are left out; JSON has them.
     """
-    implied = {parent for one in found if one.type for parent in _above(one.name)}
+    implied = {parent for one in found for parent in _above(one.name)}
     lines: list[str] = []
     for name, group in groupby(found, key=lambda one: one.name):
         here = list(group)

@@ -11,6 +11,7 @@ from clusterdns.views.trees import (
     NONE,
     Tree,
     format_labels,
+    get,
     host_port,
     joined,
     labels_of,
@@ -23,7 +24,6 @@ from clusterdns.views.trees import (
     texts,
 )
 
-_BALANCER_WIDTH = 16  # of LoadBalancer addresses in a table that is not wide
 _SHOWN = 3  # endpoints
 
 
@@ -37,7 +37,7 @@ class Style(Struct, frozen=True):
 
 class Column(Struct, frozen=True):
     title: str
-    cell: Callable[[Tree, float, bool], str]  # (object, now, wide)
+    cell: Callable[[Tree, float], str]  # (object, now)
     wide: bool = False  # only there
 
 
@@ -53,7 +53,7 @@ def titles(kind: str, style: Style) -> list[str]:
 
 
 def cells(kind: str, item: Tree, now: float, style: Style) -> list[str]:
-    shown = [column.cell(item, now, style.wide) for column in _columns(kind, style)]
+    shown = [column.cell(item, now) for column in _columns(kind, style)]
     namespaces = [namespace_of(item)] * style.namespaces
     return namespaces + shown + [format_labels(labels_of(item))] * style.labels
 
@@ -62,32 +62,30 @@ def _columns(kind: str, style: Style) -> Sequence[Column]:
     return [column for column in COLUMNS[kind] if style.wide or not column.wide]
 
 
-def _name(item: Tree, _: float, __: bool) -> str:
+def _name(item: Tree, _: float) -> str:
     return name_of(item)
 
 
-def _age(item: Tree, now: float, _: bool) -> str:
-    return age(item.get("metadata", {}).get("creationTimestamp"), now)
+def _age(item: Tree, now: float) -> str:
+    return age(get(item, "metadata", "creationTimestamp"), now)
 
 
-def _cluster_ip(item: Tree, _: float, __: bool) -> str:
+def _cluster_ip(item: Tree, _: float) -> str:
     return (texts(item, "spec", "clusterIPs") or [NONE])[0]
 
 
-def _external_ip(item: Tree, _: float, wide: bool) -> str:
+def _external_ip(item: Tree, _: float) -> str:
+    """Whole also where the table is not wide: an API server makes all tables wide, and kubectl drops columns only."""
     kind, outside = text(item, "spec", "type"), texts(item, "spec", "externalIPs")
     if kind == "ExternalName":
         return text(item, "spec", "externalName")
     if kind != "LoadBalancer":
         return joined(outside)
     found = {text(entry, "ip") or text(entry, "hostname") for entry in many(item, "status", "loadBalancer", "ingress")}
-    balancer = ",".join(sorted(found - {""}))
-    if not wide and len(balancer) > _BALANCER_WIDTH:
-        balancer = balancer[: _BALANCER_WIDTH - 3] + "..."
-    return ",".join([*([balancer] if balancer else []), *outside]) or "<pending>"
+    return ",".join([*sorted(found - {""}), *outside]) or "<pending>"
 
 
-def _ports(item: Tree, _: float, __: bool) -> str:
+def _ports(item: Tree, _: float) -> str:
     return joined(_port(port) for port in many(item, "spec", "ports"))
 
 
@@ -96,7 +94,7 @@ def _port(port: Tree) -> str:
     return f"{number(port, 'port')}{node}/{text(port, 'protocol')}"
 
 
-def _endpoints(item: Tree, _: float, __: bool) -> str:
+def _endpoints(item: Tree, _: float) -> str:
     subsets = many(item, "subsets")
     if not subsets:
         return NONE
@@ -114,18 +112,18 @@ def first_of(found: Sequence[str]) -> str:
     return ",".join(found[:_SHOWN]) + more
 
 
-def _pod_ip(item: Tree, _: float, __: bool) -> str:
+def _pod_ip(item: Tree, _: float) -> str:
     return next((text(entry, "ip") for entry in many(item, "status", "podIPs")), "") or NONE
 
 
-def _gates(item: Tree, _: float, __: bool) -> str:
+def _gates(item: Tree, _: float) -> str:
     gates = [text(gate, "conditionType") for gate in many(item, "spec", "readinessGates")]
     met = {text(one, "type") for one in many(item, "status", "conditions") if text(one, "status") == "True"}
     return f"{sum(gate in met for gate in gates)}/{len(gates)}" if gates else NONE
 
 
-def _at(*path: str, none: str = NONE) -> Callable[[Tree, float, bool], str]:
-    return lambda item, _, __: text(item, *path) or none
+def _at(*path: str, none: str = NONE) -> Callable[[Tree, float], str]:
+    return lambda item, _: text(item, *path) or none
 
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -136,14 +134,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("EXTERNAL-IP", _external_ip),
         Column("PORT(S)", _ports),
         Column("AGE", _age),
-        Column("SELECTOR", lambda item, _, __: format_labels(pairs(item, "spec", "selector")), wide=True),
+        Column("SELECTOR", lambda item, _: format_labels(pairs(item, "spec", "selector")), wide=True),
     ),
     "endpoints": (Column("NAME", _name), Column("ENDPOINTS", _endpoints), Column("AGE", _age)),
     "pods": (
         Column("NAME", _name),
-        Column("READY", lambda item, _, __: ready_cell(item)),
-        Column("STATUS", lambda item, _, __: status_cell(item)),
-        Column("RESTARTS", lambda item, now, _: restarts_cell(item, now)),
+        Column("READY", lambda item, _: ready_cell(item)),
+        Column("STATUS", lambda item, _: status_cell(item)),
+        Column("RESTARTS", restarts_cell),
         Column("AGE", _age),
         Column("IP", _pod_ip, wide=True),
         Column("NODE", _at("spec", "nodeName"), wide=True),
