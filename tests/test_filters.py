@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from packets import query
+from packets import opt, query
 from strategies import key
 from test_tree import assert_same
 
@@ -147,8 +147,10 @@ def ask_everything(world: World) -> list[bytes | None]:
     responder = Responder(world.table)
     names = [f"{part}.{name}.svc.cluster.local" for name in NAMESPACES for part in ("web", "h-0.web", "10-1-0-1.web")]
     names += [*pod_names(), *(f"{name}.{part}.cluster.local" for name in NAMESPACES for part in ("svc", "pod"))]
+    names += [f"_http.{protocol}.web.{name}.svc.cluster.local" for name in NAMESPACES for protocol in ("_tcp", "_udp")]
     names += ["1.0.1.10.in-addr.arpa", "1.0.96.10.in-addr.arpa", "1.10.in-addr.arpa"]
-    return [responder.answer(query(name, rtype), "tcp") for name in names for rtype in ("A", "SRV", "PTR")]
+    # With EDNS, so that reasons of negative answers are compared, too.
+    return [responder.answer(query(name, rtype, edns=opt()), "tcp") for name in names for rtype in ("A", "SRV", "PTR")]
 
 
 def assert_alike(one: World, other: World) -> None:
