@@ -10,7 +10,7 @@ from clusterdns.config import Settings
 from clusterdns.controllers.memory import Memory
 from clusterdns.engine.answer import Responder
 from clusterdns.errors import Problem
-from clusterdns.options import controller_options, file_limits, zone_options
+from clusterdns.options import controller_options, file_limits, manners, zone_options
 from clusterdns.problem_log import log_news
 from clusterdns.publish import Publisher
 from clusterdns.sources.allocations import AllocationFile, Keeper
@@ -42,7 +42,7 @@ class Backend:
         self._keeper = Keeper(file, self.world.controllers.export) if file else None
         self._tasks: list[asyncio.Task[None]] = []
         self._told: tuple[Problem, ...] = ()  # problems between objects, as last logged
-        self.answer = Responder(self.world.table, order=settings.answer_order).answer
+        self.answer = Responder(self.world.table, order=settings.answer_order, manners=manners(settings)).answer
 
     async def start(self, failed: Callable[[BaseException], None]) -> None:
         """Returns after the first round: what is published then is whole.  Raises what the source raises till then.

@@ -43,6 +43,13 @@ class Settings(Struct, frozen=True):
     fallthrough: tuple[str, ...] = ("in-addr.arpa.", "ip6.arpa.")  # like zones; "." stands for all
     wildcards: bool = False
     answer_order: str = "rotate"  # rotate | random | fixed
+    max_udp_octets: int = 1232
+    cookie_secrets: tuple[bytes, ...] = ()  # 16 octets each; (): a random one
+    server_version: str = ""
+    server_id: str = ""
+    tcp_idle: float = 10.0  # seconds
+    tcp_connections: int = 4096
+    tcp_per_client: int = 256
     upstream: tuple[str, ...] = ()
     # At most one of each family; the first is the default one.
     service_cidr: tuple[Network, ...] = (parse_network("10.96.0.0/12"), parse_network("fd00:10:96::/112"))
@@ -98,6 +105,19 @@ SETTINGS = {
             "wildcards", "false", "* or any may stand for namespace, Service, endpoint, port or protocol: true or false"
         ),
         Setting("answer_order", "rotate", "which of several addresses comes first: rotate, random or fixed", ORDERS),
+        Setting("max_udp_octets", "1232", "no answer over UDP is longer, whatever the client takes: 512 to 4096"),
+        Setting(
+            "cookie_secrets",
+            [],
+            "of DNS cookies: 32 hexadecimal digits each, the first signs, all verify; [] means a random one",
+        ),
+        Setting("server_version", "", "text of version.bind and version.server (class CH, TXT); REFUSED if empty"),
+        Setting("server_id", "", "text of id.server and hostname.bind (class CH, TXT) and of NSID; none if empty"),
+        Setting("tcp_idle", "10", "seconds from 1 to 3600 after which a silent TCP connection is closed, or 1m"),
+        Setting(
+            "tcp_connections", "4096", "open TCP connections; over it the longest silent one of the largest client goes"
+        ),
+        Setting("tcp_per_client", "256", "open TCP connections of one address; over it its longest silent one goes"),
         Setting("upstream", [], "who is asked for names of others; none in this version: they are REFUSED"),
         Setting(
             "service_cidr",

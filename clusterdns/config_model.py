@@ -125,6 +125,38 @@ def octets(text: str) -> int:
     return size
 
 
+def idle(text: str) -> float:
+    duration = seconds(text)
+    if not 1 <= duration <= 3600:
+        raise ValueError(f"{text!r} is out of range; write 1 to 3600 seconds")
+    return duration
+
+
+def secret(text: str) -> bytes:
+    # The text is not repeated: what is nearly right is nearly the secret.
+    if not re.fullmatch(r"[0-9A-Fa-f]{32}", text):
+        raise ValueError("not 32 hexadecimal digits; make some with `openssl rand -hex 16`")
+    return bytes.fromhex(text)
+
+
+def _count(least: int, most: int) -> Callable[[str], int]:
+    def counted(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(f"{text!r} is out of range; write a number from {least} to {most}")
+        return int(text)
+
+    return counted
+
+
+def _words(most: int) -> Callable[[str], str]:
+    def worded(text: str) -> str:
+        if len(text) > most or not (text.isascii() and text.isprintable()):
+            raise ValueError(f"{text!r} does not fit into an answer; write at most {most} printable ASCII characters")
+        return text
+
+    return worded
+
+
 def ttl(text: str) -> int:
     duration = seconds(text)
     if duration > 3600 or duration % 1:
@@ -242,6 +274,13 @@ class Model(BaseModel):
     fallthrough: _Fallthrough
     wildcards: Annotated[bool, _one(truth)]
     answer_order: Annotated[str, _one(_choice(*ORDERS))]
+    max_udp_octets: Annotated[int, _one(_count(512, 4096))]
+    cookie_secrets: Annotated[tuple[Annotated[bytes, _one(secret)], ...], BeforeValidator(_listed)]
+    server_version: Annotated[str, _one(_words(255))]
+    server_id: Annotated[str, _one(_words(63))]
+    tcp_idle: Annotated[float, _one(idle)]
+    tcp_connections: Annotated[int, _one(_count(1, 1_000_000))]
+    tcp_per_client: Annotated[int, _one(_count(1, 1_000_000))]
     upstream: Annotated[tuple[Annotated[str, _one(no_upstream)], ...], BeforeValidator(_listed)]
     service_cidr: _Networks
     pod_cidr: _Networks

@@ -1,15 +1,21 @@
 """Settings -> the options of parts: for the server and for commands that read manifests without one."""
 
+import os
+import time
 from collections.abc import Sequence
 
 from clusterdns.cluster.addresses import parse_address
 from clusterdns.cluster.documents import Limits
 from clusterdns.config import Settings
 from clusterdns.controllers.manager import ControllerOptions
+from clusterdns.engine.cookies import Cookies
+from clusterdns.engine.manners import Manners
 from clusterdns.zone.filters import Filters
 from clusterdns.zone.names import parse_name
 from clusterdns.zone.reverse import IN_ADDR, IP6, is_reverse
 from clusterdns.zone.tree import ZoneOptions
+
+_RANDOM_SECRET = os.urandom(16)  # for the life of the process: cookies outlive a reload
 
 
 def zone_options(settings: Settings, hosts: Sequence[str]) -> ZoneOptions:
@@ -37,6 +43,17 @@ def filters(settings: Settings) -> Filters:
         endpoint_pod_names=settings.endpoint_pod_names,
         noendpoints=settings.noendpoints,
         ignore_empty_service=settings.ignore_empty_service,
+    )
+
+
+def manners(settings: Settings) -> Manners:
+    return Manners(
+        udp_octets=settings.max_udp_octets,
+        version=settings.server_version,
+        server_id=settings.server_id,
+        tcp_idle=settings.tcp_idle,
+        cookies=Cookies(settings.cookie_secrets or (_RANDOM_SECRET,)),
+        clock=time.time,
     )
 
 

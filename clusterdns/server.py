@@ -19,6 +19,7 @@ from clusterdns.cluster.model import Key, Published, Service
 from clusterdns.config import Settings
 from clusterdns.errors import BackendError, OperatorError, Problem
 from clusterdns.publish import Publisher
+from clusterdns.transports.crowd import Limits
 from clusterdns.transports.listeners import Listeners, discard
 from clusterdns.transports.sockets import Address, address_text, local_addresses
 from clusterdns.window import Window
@@ -33,7 +34,7 @@ _LOOK_SECONDS = 0.1  # between looks at whether it is quiet
 WATCH_SECONDS = 1.0  # between looks at the file of settings
 
 # What can change without another world: addresses of ours, and how to end.
-_OUTSIDE = ("listen", "http", "lameduck")
+_OUTSIDE = ("listen", "http", "lameduck", "tcp_connections", "tcp_per_client")
 
 Load = Callable[[], Settings]
 
@@ -121,6 +122,7 @@ class Server:
 
     async def _listen(self, settings: Settings, backend: Backend) -> None:
         new = self._listeners.bind(settings.listen, backend.answer)
+        self._listeners.limit(_limits(settings))
         await self._listeners.serve(settings.listen, new)
 
     async def _until_ended(self) -> None:
@@ -202,6 +204,7 @@ class Server:
         self._settings, self._backend = settings, backend
         self._window.turn_to(*_shown(backend))
         self._listeners.answer_with(backend.answer)
+        self._listeners.limit(_limits(settings))
         await self._listeners.serve(settings.listen, bound)
         if new_world:
             await old.stop()
@@ -235,6 +238,10 @@ def _shown(backend: Backend) -> tuple[World, Publisher, Callable[[], Sequence[Pr
 
 def _hosts(settings: Settings) -> list[str]:
     return [address for host, _ in settings.listen for address in local_addresses(host)]
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.tcp_idle, settings.tcp_per_client, settings.tcp_connections)
 
 
 def _inside(settings: Settings) -> Mapping[str, object]:

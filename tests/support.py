@@ -17,7 +17,7 @@ from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Object, identity
 from clusterdns.config import load_settings
 from clusterdns.engine.answer import Responder
-from clusterdns.options import controller_options, zone_options
+from clusterdns.options import controller_options, manners, zone_options
 from clusterdns.sources.reading import load
 from clusterdns.world import World, build
 
@@ -39,7 +39,7 @@ def world(manifests: str, **settings: Any) -> Answer:
     """A function that answers as a server would that serves the YAML text *manifests* under *settings*."""
     chosen = load_settings({}, variables(SETTLED | settings))
     made = build(objects_of(manifests), zone_options(chosen, ("127.0.0.1",)), controller_options(chosen))
-    return Responder(made.table, order=chosen.answer_order).answer
+    return Responder(made.table, order=chosen.answer_order, manners=manners(chosen)).answer
 
 
 def edited_world(manifests: str, others: str, questions: Sequence[bytes], seed: str, **settings: Any) -> Answer:
@@ -49,7 +49,7 @@ def edited_world(manifests: str, others: str, questions: Sequence[bytes], seed: 
     """
     chosen = load_settings({}, variables(SETTLED | settings))
     made = World(zone_options(chosen, ("127.0.0.1",)), controller_options(chosen))
-    responder = Responder(made.table, order=chosen.answer_order)
+    responder = Responder(made.table, order=chosen.answer_order, manners=manners(chosen))
     for serial, events in enumerate(edits(objects_of(manifests), objects_of(others), Random(seed)), 1):
         steps = made.steps("test", events)
         while True:

@@ -43,6 +43,13 @@ def test_the_defaults() -> None:
         fallthrough=("in-addr.arpa.", "ip6.arpa."),
         wildcards=False,
         answer_order="rotate",
+        max_udp_octets=1232,
+        cookie_secrets=(),
+        server_version="",
+        server_id="",
+        tcp_idle=10.0,
+        tcp_connections=4096,
+        tcp_per_client=256,
         upstream=(),
         service_cidr=(ip_network("10.96.0.0/12"), ip_network("fd00:10:96::/112")),
         pod_cidr=(ip_network("10.244.0.0/16"), ip_network("fd00:10:244::/64")),
@@ -111,9 +118,14 @@ def test_values_become_useful_forms() -> None:
             "lameduck": "500ms",
             "ttl": "1m",
             "stand_ins": False,
+            "cookie_secrets": ["e5e973e5a6b2a43f48e7dc849e37bfcf", "00" * 16],
+            "tcp_idle": "2m",
+            "max_udp_octets": "4096",
         },
         {},
     )
+    assert settings.cookie_secrets == (bytes.fromhex("e5e973e5a6b2a43f48e7dc849e37bfcf"), bytes(16))
+    assert (settings.tcp_idle, settings.max_udp_octets) == (120.0, 4096)
     assert settings.manifests == ("a", "b")
     assert settings.http == ()
     assert settings.listen == (("2001:db8::1", 53), ("0.0.0.0", 53))
@@ -177,6 +189,15 @@ ONE_PROBLEM = {
     "an alias": ("domain: &a b.test\nmanifests: [*a]", "c.yaml:2:13: manifests: an item is one plain value"),
     "broken YAML": ("ttl: [5\nlisten: x", "c.yaml:2:7: did not find expected ',' or ']'; mend the YAML"),
     "a control character": ("ttl: \x01", "c.yaml: control characters are not allowed; mend the YAML"),
+    "too few octets": ("max_udp_octets: 511", "c.yaml:1:17: max_udp_octets: '511' is out of range; write a"),
+    "too many octets": ("max_udp_octets: 4097", "c.yaml:1:17: max_udp_octets: '4097' is out of range"),
+    "half a secret": (
+        "cookie_secrets: [e5e973e5a6b2a43f]",
+        "c.yaml:1:18: cookie_secrets: not 32 hexadecimal digits; make some with `openssl rand -hex 16`"),
+    "no letters of an answer": ('server_id: "\u00e9"', "c.yaml:1:12: server_id: 'é' does not fit into an answer"),
+    "too long an identity": (f"server_id: {'x' * 64}", f"c.yaml:1:12: server_id: '{'x' * 64}' does not fit"),
+    "no patience": ("tcp_idle: 500ms", "c.yaml:1:11: tcp_idle: '500ms' is out of range; write 1 to 3600 seconds"),
+    "no connections": ("tcp_connections: 0", "c.yaml:1:18: tcp_connections: '0' is out of range; write a"),
     "deep nesting": ("ttl: " + "[" * 30_000, "c.yaml:2:1: did not find expected node content"),
 }  # fmt: skip
 

@@ -40,6 +40,15 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         bool | None, typer.Option("--wildcards/--no-wildcards", help="* and any in questions.")
     ] = None,
     answer_order: Annotated[str | None, typer.Option(metavar="ORDER", help="rotate, random or fixed.")] = None,
+    max_udp_octets: Annotated[str | None, typer.Option(metavar="OCTETS", help="Of an answer over UDP.")] = None,
+    cookie_secrets: Annotated[
+        list[str] | None, typer.Option(metavar="HEX", help="16 octets; better in a file. Repeatable.")
+    ] = None,
+    server_version: Annotated[str | None, typer.Option(metavar="TEXT", help="What version.bind says.")] = None,
+    server_id: Annotated[str | None, typer.Option(metavar="TEXT", help="What id.server and NSID say.")] = None,
+    tcp_idle: Annotated[str | None, typer.Option(metavar="SECONDS", help="Silence that ends a connection.")] = None,
+    tcp_connections: Annotated[str | None, typer.Option(metavar="COUNT", help="Open at once.")] = None,
+    tcp_per_client: Annotated[str | None, typer.Option(metavar="COUNT", help="Open at once, of one address.")] = None,
     upstream: Annotated[list[str] | None, typer.Option(metavar="ADDR", help="None in this version.")] = None,
     service_cidr: Annotated[
         list[str] | None, typer.Option(metavar="NETWORK", help="For ClusterIPs; repeatable.")
@@ -84,6 +93,13 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         "fallthrough": fallthrough,
         "wildcards": wildcards,
         "answer_order": answer_order,
+        "max_udp_octets": max_udp_octets,
+        "cookie_secrets": cookie_secrets,
+        "server_version": server_version,
+        "server_id": server_id,
+        "tcp_idle": tcp_idle,
+        "tcp_connections": tcp_connections,
+        "tcp_per_client": tcp_per_client,
         "source": source,
         "ttl": ttl,
         "upstream": upstream,

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from clusterdns.transports.crowd import Crowd, Limits
-from clusterdns.transports.sockets import Address, bind_pairs
+from clusterdns.transports.sockets import Address, allow_files, bind_pairs
 from clusterdns.transports.stream import StreamListener
 from clusterdns.transports.udp import Answer, UdpListener
 
+_OTHER_FILES = 128  # open files beside connections: sockets, watches, manifests while they are read
 _Pairs = list[tuple[UdpListener, StreamListener]]
 
 
@@ -49,7 +50,8 @@ class Listeners:
 
     def limit(self, limits: Limits) -> None:
         """From the next connection on; silence counts from the next message on."""
-        self._crowd.limits = limits
+        files = allow_files(limits.total + _OTHER_FILES)
+        self._crowd.limits = limits._replace(total=max(1, min(limits.total, files - _OTHER_FILES)))
 
     def answer_with(self, answer: Answer) -> None:
         """From the next query on."""

@@ -1,6 +1,7 @@
 """Listening sockets: one per local address, so that a reply leaves from the address that was asked."""
 
 import errno
+import resource
 import socket
 from ipaddress import ip_address
 
@@ -60,6 +61,15 @@ def address_text(address: Address) -> str:
     """``("::1", 53)`` -> ``"[::1]:53"``."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def allow_files(wanted: int) -> int:
+    """How many files this process may have open from now on: *wanted*, if the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else min(soft, wanted)
 
 
 def _why(fault: OSError) -> str:
