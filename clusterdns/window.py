@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from clusterdns import showing
 from clusterdns.cluster.labels import parse_selector
 from clusterdns.errors import Problem
+from clusterdns.explaining import explanation
 from clusterdns.publish import Publisher
 from clusterdns.showing import FINDERS, Query, Shown
 from clusterdns.sources.reread import Rereader
+from clusterdns.views.explanation import Explanation
 from clusterdns.views.records import Record
 from clusterdns.world import World
 
@@ -45,7 +47,12 @@ class Window:
             await self._turn.wait()
 
     async def quiet(self) -> None:
-        await self._publisher.quiet.wait()
+        """Also when another World takes over from one that is in the middle of a round."""
+        while not self._publisher.quiet.is_set():
+            waits = [asyncio.create_task(event.wait()) for event in (self._publisher.quiet, self._turn)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
 
     def find(self, kind: str, parameters: Mapping[str, str]) -> Iterator[Shown | None]:
         return FINDERS[kind](self._world, _query(parameters))
@@ -55,6 +62,9 @@ class Window:
 
     def names(self) -> Iterator[str | None]:
         return showing.names(self._world)
+
+    def explanation(self, parameters: Mapping[str, str]) -> Iterator[Explanation | None]:
+        return explanation(self._world, parameters, self._problems())
 
     def problems(self) -> Sequence[Problem]:
         return self._problems()

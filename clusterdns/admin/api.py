@@ -50,6 +50,9 @@ class Shows(Protocol):
 
     def names(self) -> Iterator[str | None]: ...
 
+    def explanation(self, parameters: Mapping[str, str]) -> Iterator[object | None]:
+        """Of one name; it comes last.  Raises ValueError where a parameter is wrong."""
+
     def problems(self) -> Sequence[object]: ...
 
     def reader(self) -> AbstractContextManager[Written]:
@@ -64,6 +67,7 @@ class Api:
         routes = {kind: self._objects(kind) for kind in self._shows.kinds}
         routes |= {
             "records": self._records,
+            "explain": self._explain,
             "problems": self._problems,
         }
         for name, answer in routes.items():
@@ -142,6 +146,10 @@ class Api:
 
     async def _problems(self, _: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode({"problems": self._shows.problems()}), content_type=_JSON)
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        found = [one async for one in self._in_slices(self._shows.explanation(request.query))]
+        return web.Response(body=msgspec.json.encode(found[-1]), content_type=_JSON)
 
     async def _in_slices(self, found: Iterator[T | None]) -> AsyncIterator[T]:
         until = time.monotonic() + SLICE_SECONDS

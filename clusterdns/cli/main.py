@@ -1,6 +1,6 @@
 """``clusterdns``: finds the command, runs it, and turns what went wrong into plain lines and an exit code.
 
-0 fine; 1 the answer is no; 2 wrong use or a wrong file; 3 NXDOMAIN and 4 NODATA (query); 130 Ctrl-C.
+0 fine; 1 the answer is no; 2 wrong use or a wrong file; 3 NXDOMAIN and 4 NODATA (query, explain); 130 Ctrl-C.
 """
 
 import os
@@ -17,6 +17,7 @@ from clusterdns.cli.describe import describe
 from clusterdns.cli.diff import diff
 from clusterdns.cli.env import env
 from clusterdns.cli.exec import execute
+from clusterdns.cli.explain import explain
 from clusterdns.cli.export import export
 from clusterdns.cli.get import get
 from clusterdns.cli.query import query
@@ -37,7 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
 )
-for _command in (serve, query, get, describe, diff, check, export, env, resolvconf):
+for _command in (serve, query, get, describe, explain, diff, check, export, env, resolvconf):
     app.command()(_command)
 app.add_typer(config, name="config")
 # What follows the first word is the other command's, options too.

@@ -14,6 +14,7 @@ import typer
 from clusterdns.errors import BackendError, OperatorError
 
 if TYPE_CHECKING:
+    from clusterdns.errors import Problem
     from clusterdns.world import World
 
 SERVER = "http://127.0.0.1:9153"  # where `clusterdns serve` has its HTTP address by default
@@ -31,6 +32,11 @@ def world(sources: Sequence[str], config: str | None) -> "World":
 
     Raises OperatorError where a path cannot be read or a setting is wrong.
     """
+    return loaded_world(sources, config)[0]
+
+
+def loaded_world(sources: Sequence[str], config: str | None) -> "tuple[World, tuple[Problem, ...]]":
+    """The same, and all problems, also those between objects, which are not told."""
     from clusterdns.config import load_settings
     from clusterdns.options import controller_options, file_limits, zone_options
     from clusterdns.sources.reading import load
@@ -40,7 +46,8 @@ def world(sources: Sequence[str], config: str | None) -> "World":
     loaded = load(sources, limits=file_limits(settings))
     for problem in loaded.report.problems:
         print(problem, file=sys.stderr)
-    return build(loaded.objects, zone_options(settings, ("127.0.0.1",)), controller_options(settings))
+    own = build(loaded.objects, zone_options(settings, ("127.0.0.1",)), controller_options(settings))
+    return own, (*loaded.report.problems, *own.problems())
 
 
 def ask(server: str | None, path: str, *, patience: float = SECONDS, **parameters: str) -> Any:

@@ -1,0 +1,137 @@
+"""An explanation for people: the answer, why it is so, and what to do; then how it came about."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from clusterdns.errors import printable
+from clusterdns.views.explanation import EXIT, Answer, EndpointLine, Explanation, ServiceLine
+
+_MEANS = {"NXDOMAIN": "no such name", "NODATA": "the name exists, without such a record", "REFUSED": "not asked here"}
+_BOLD, _RED, _GREEN, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[0m"
+_MARGIN = 11  # columns before what a title is about
+_FEW = 3  # values on the first line
+
+
+def as_text(found: Explanation, *, search: bool, colour: bool) -> str:
+    """*search*: with the outcome of every step.  *colour*: for a terminal."""
+    lines = [*_head(found), "", *_records(found), *_way(found, search=search)]
+    if found.service:
+        lines += _service(found.service)
+    lines += [_titled("Note", note) for note in found.notes]
+    shown = map(printable, lines)
+    return "".join(f"{_coloured(line, at) if colour else line}\n" for at, line in enumerate(shown))
+
+
+def _coloured(line: str, at: int) -> str:
+    if not at:
+        return f"{_BOLD}{line}{_PLAIN}"
+    if line.startswith("  out "):
+        return f"{_RED}{line}{_PLAIN}"
+    return f"{_GREEN}{line}{_PLAIN}" if line.startswith("  in ") else line
+
+
+def as_json(found: Explanation) -> str:
+    body = {"status": found.status, "exit": exit_code(found)} | msgspec.to_builtins(found)
+    return msgspec.json.format(msgspec.json.encode(body), indent=2).decode() + "\n"
+
+
+def exit_code(found: Explanation) -> int:
+    return EXIT.get(found.status, 1)
+
+
+def _head(found: Explanation) -> Iterator[str]:
+    """At most three lines, the cause among them."""
+    negative = found.status != "NOERROR"
+    yield f"{found.name}  {_outcome(found)}"
+    cause = found.cause
+    if negative:
+        yield _titled("Why", _sentence(cause.text) if cause else found.status)
+    else:
+        yield _titled("Why", _sentence(found.why or (cause.text if cause else "")))
+        if cause:
+            yield _titled("But", _sentence(cause.text))
+    if found.suggestions:
+        yield _titled("Try", f"did you mean {_either(found.suggestions)}?")
+    if cause and cause.advice:
+        yield _titled("To do", _sentence(cause.advice))
+
+
+def _outcome(found: Explanation) -> str:
+    statuses = {answer.status for answer in found.answers}
+    if len(statuses) == 1 and found.status != "NOERROR":
+        means = f" ({_MEANS[found.status]})" if found.status in _MEANS else ""
+        return f"{', '.join(answer.type for answer in found.answers)}: {found.status}{means}"
+    return "   ".join(f"{answer.type}: {_values(answer)}" for answer in found.answers)
+
+
+def _values(answer: Answer) -> str:
+    if answer.status != "NOERROR":
+        return answer.status
+    values = [record.split(" ", 4)[4] for record in answer.records if record.split(" ", 4)[3] == answer.type]
+    if not values:
+        return " -> ".join(record.split(" ", 4)[4] for record in answer.records) or "NOERROR"
+    more = len(values) - _FEW
+    return ", ".join(values[:_FEW]) + (f" + {more} more" if more > 0 else "")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _titled(title: str, text: str) -> str:
+    return f"{title}:".ljust(_MARGIN) + text
+
+
+def _records(found: Explanation) -> Iterator[str]:
+    lines = list(dict.fromkeys(record for answer in found.answers for record in answer.records))
+    for at, line in enumerate(lines[:20]):
+        yield _titled("Records", line) if not at else " " * _MARGIN + line
+    if len(lines) > 20:
+        yield " " * _MARGIN + f"+ {len(lines) - 20} more"
+
+
+def _way(found: Explanation, *, search: bool) -> Iterator[str]:
+    if found.search and not search:
+        at = [step.name for step in found.search].index(found.name) + 1
+        yield _titled(
+            "Search",
+            f'a pod of {found.namespace} asks for "{found.asked}" as {found.name}, {at} of {len(found.search)}',
+        )
+    for at, step in enumerate(found.search if search else ()):
+        title = _titled("Search", "") if not at else " " * _MARGIN
+        yield f"{title}{step.name}  {step.outcome or 'not asked any more'}"
+    zone = f"{found.zone}, {found.rule}" if found.zone else found.rule
+    yield _titled("Zone", zone)
+    if len(found.alias) > 1:
+        yield _titled("Alias", " -> ".join(found.alias))
+
+
+def _service(service: ServiceLine) -> Iterator[str]:
+    yield _titled("Service", f"{service.name} ({service.place}), {service.type}")
+    for at, address in enumerate(service.addresses):
+        yield _titled("ClusterIP", address) if not at else " " * _MARGIN + address
+    if service.ports:
+        yield _titled("Ports", ", ".join(service.ports))
+    if service.endpoints is None:
+        return
+    found = service.endpoints
+    counts = f"{found.inside} in, {found.outside} out"
+    yield _titled("Endpoints", f"{counts}; from {'; '.join(found.makers)}" if found.makers else counts)
+    if found.lines:
+        names, addresses = (max(len(one) for one in column) for column in zip(*map(_cells, found.lines), strict=True))
+        for line in found.lines:
+            name, address = _cells(line)
+            reason = f"  {line.cause.text}" if line.cause else ""
+            yield f"  {'in ' if line.inside else 'out'}  {address:<{addresses}}  {name:<{names}}{reason}".rstrip()
+    rest = found.inside + found.outside - len(found.lines)
+    if rest:
+        yield f"  + {rest} more"
+
+
+def _cells(line: EndpointLine) -> tuple[str, str]:
+    return line.item, line.address or "no address"
