@@ -1,11 +1,10 @@
 """ExternalNames: where they lead (CD511 to CD515)."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from clusterdns.cluster.documents import Path
 from clusterdns.cluster.model import Key, Service
-from clusterdns.lints.scene import Finding, Scene, warn
+from clusterdns.lints.scene import Finding, Scene, nearest, warn
 from clusterdns.zone.names import Name, is_below, labels, parse_name, to_text
 from clusterdns.zone.records import endpoint_label
 from clusterdns.zone.tree import falls_through
@@ -102,14 +101,13 @@ def _missing(scene: Scene, zone: Name, rest: list[str]) -> tuple[str, str] | Non
         return f"below {domain} there are svc and pod only", f"write SERVICE.NAMESPACE.svc.{domain}"
     namespace = rest[-2]
     if not scene.state.has_namespace(namespace):
-        near = get_close_matches(namespace, list(scene.state.namespaces()), n=1)
-        return f"there is no namespace {namespace}", f"write {near[0]}" if near else "name one that exists"
+        near = nearest(namespace, scene.state.namespaces())
+        return f"there is no namespace {namespace}", f"write {near}" if near else "name one that exists"
     if len(rest) == 2:
         return "it is a namespace, which has no address", f"write SERVICE.{namespace}.svc.{domain}"
     if scene.service(namespace, rest[-3]) is None:
-        names = [one.key.name for one in scene.services if one.key.namespace == namespace]
-        near = get_close_matches(rest[-3], names, n=1)
-        remedy = f"write {near[0]}.{namespace}.svc.{domain}" if near else "name one that exists, or add it"
+        near = scene.nearest_service(Key(namespace, rest[-3]))
+        remedy = f"write {near}.{namespace}.svc.{domain}" if near else "name one that exists, or add it"
         return f"namespace {namespace} has no Service {rest[-3]}", remedy
     return _no_endpoint(scene, Key(namespace, rest[-3]), rest[0]) if len(rest) == 4 else None
 

@@ -1,7 +1,6 @@
 """Endpoints and slices that somebody wrote, and the Services they are for (CD531 to CD534)."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from clusterdns.cluster.build import SERVICE_NAME
 from clusterdns.cluster.documents import Path
@@ -66,8 +65,7 @@ def _of_slice(scene: Scene, piece: EndpointSlice) -> Iterator[Finding]:
 
 
 def _orphan(scene: Scene, item: Endpoints | EndpointSlice, path: Path, key: Key) -> Finding:
-    names = [service.key.name for service in scene.services if service.key.namespace == key.namespace]
-    near = get_close_matches(key.name, names, n=1)
-    guess = f"; there is a Service {near[0]}" if near else ""
+    near = scene.nearest_service(key)
+    guess = f"; there is a Service {near}" if near else ""
     text = f"no Service {key.name} in namespace {key.namespace}: nothing is published{guess}"
-    return warn(item, path, "CD532", text, f"write {near[0]}" if near else f"add the Service {key.name}")
+    return warn(item, path, "CD532", text, f"write {near}" if near else f"add the Service {key.name}")

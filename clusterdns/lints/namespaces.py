@@ -1,11 +1,10 @@
 """Namespaces whose names do harm, and names that harm each other (CD551 to CD554)."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from clusterdns.cluster.documents import Path
 from clusterdns.cluster.model import Object, Service
-from clusterdns.lints.scene import Finding, Scene, warn
+from clusterdns.lints.scene import Finding, Scene, nearest, warn
 from clusterdns.zone.names import labels, to_text
 
 # The first search path of a pod ends in its namespace, the second in svc: ``example.com`` is tried as
@@ -30,10 +29,10 @@ def namespaces(scene: Scene) -> Iterator[Finding]:
         item = declared.get(name) or first[name]
         yield from _captures(scene, name, item, ("metadata", "name" if name in declared else "namespace"))
     for name in sorted(first.keys() - declared.keys() - _ALWAYS_THERE) if declared else ():
-        near = get_close_matches(name, declared, n=1)
-        guess = f"; there is a Namespace {near[0]}" if near else ""
+        near = nearest(name, declared)
+        guess = f"; there is a Namespace {near}" if near else ""
         text = f"no Namespace {name} is declared, though others are: an API server would refuse this Service{guess}"
-        remedy = f"write {near[0]}, or declare {name}" if near else f"declare Namespace {name}"
+        remedy = f"write {near}, or declare {name}" if near else f"declare Namespace {name}"
         yield warn(first[name], ("metadata", "namespace"), "CD553", text, remedy)
     yield from _variables(scene)
 

@@ -1,6 +1,7 @@
 """What the lints look at, and what they say."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from typing import Literal
 
 from msgspec import Struct
@@ -34,6 +35,15 @@ def warn(item: Object, path: Path, code: str, text: str, remedy: str, unless: Pa
     return Finding(item, path, "warning", code, text, remedy, unless)
 
 
+_MOST_GUESSES = 200  # names that one is compared with: comparing takes some ten microseconds each
+
+
+def nearest(name: str, names: Collection[str]) -> str:
+    """The one that was probably meant, "" if none is near or there are too many to compare with."""
+    found = get_close_matches(name, names, n=1) if len(names) <= _MOST_GUESSES else []
+    return found[0] if found else ""
+
+
 class Scene:
     """All objects and what follows from them; nothing changes while the lints look."""
 
@@ -54,6 +64,9 @@ class Scene:
             for service in self.services
             if service.selector and service.type != "ExternalName"
         }
+        self._names: dict[str, list[str]] = {}  # namespace -> names of its Services
+        for service in self.services:
+            self._names.setdefault(service.key.namespace, []).append(service.key.name)
         self._controllers = controllers
         self._authors = {subject(workload): workload for workload in self.workloads}
 
@@ -67,6 +80,10 @@ class Scene:
 
     def published(self, key: Key) -> Published | None:
         return self._controllers.published(self.state, key)
+
+    def nearest_service(self, key: Key) -> str:
+        """The name of a Service of the same namespace that was probably meant, or ""."""
+        return nearest(key.name, self._names.get(key.namespace, ()))
 
     def service(self, namespace: str, name: str) -> Service | None:
         return self.state.get("Service", Key(namespace, name))

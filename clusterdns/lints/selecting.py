@@ -1,13 +1,12 @@
 """Services and the pods that they select (CD503 to CD506)."""
 
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Collection, Iterator, Mapping
 
 from clusterdns.cluster.model import Pod, Service, Workload
 from clusterdns.controllers.endpoints import resolve_ports
 from clusterdns.controllers.manager import selects
 from clusterdns.controllers.workloads import runs_pods
-from clusterdns.lints.scene import Finding, Scene, warn
+from clusterdns.lints.scene import Finding, Scene, nearest, warn
 
 Labels = Mapping[str, str]
 
@@ -43,11 +42,11 @@ class _Labels:
     def any(self) -> bool:
         return bool(self._scene.pods or self._scene.workloads)
 
-    def values(self, namespace: str, label: str) -> list[str]:
+    def values(self, namespace: str, label: str) -> Collection[str]:
         if self._values is None:
             self._values = {}
             self._collect(self._values)
-        return list(self._values.get((namespace, label), ()))
+        return self._values.get((namespace, label), {}).keys()
 
     def elsewhere(self, namespace: str, selector: Labels) -> str:
         """Another namespace that has every pair of *selector*; "" if none."""
@@ -88,9 +87,9 @@ def _nobody(service: Service, selector: Labels, labels: _Labels) -> Finding:
         if value in values:
             continue
         remedy = f"give the pods the label {label}={value}, or select others"
-        near = get_close_matches(value, values, n=1)
+        near = nearest(value, values)
         if near or 0 < len(values) <= 3:
-            text += f": no pod has {label}={value}; there is {label}={near[0] if near else ', '.join(sorted(values))}"
+            text += f": no pod has {label}={value}; there is {label}={near or ', '.join(sorted(values))}"
             return warn(service, ("spec", "selector", label), "CD503", text, remedy)
         if other := labels.elsewhere(namespace, selector):
             text += f", but namespace {other} has such pods"
