@@ -22,7 +22,7 @@ _SERVICE_NAMES = (
 )
 _PORT_NAMES = ("http", "https", "dns", "dns-tcp", "metrics", "a", "1st", "svc", _LONG, _LONG[:-1])
 _PROTOCOLS = ("TCP", "TCP", "UDP", "SCTP")
-_APPS = ("red", "green", "blue", "none")  # no pod is "none"
+_APPS = ("red", "green", "blue", "red", "green", "none")  # no pod is "none"
 _FAMILIES: tuple[dict[str, Any], ...] = (
     {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"]},
     {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv6"]},
@@ -78,9 +78,18 @@ def _service(rng: Random, namespace: str, name: str) -> Manifest:
         spec |= {"clusterIP": "None", "publishNotReadyAddresses": rng.random() < 0.25}
     else:
         spec["type"] = rng.choice(("ClusterIP", "ClusterIP", "NodePort", "LoadBalancer"))
+        addresses = [_cluster_ip(rng, family) for family in spec.get("ipFamilies", ["IPv4"])]
+        spec |= {"clusterIP": addresses[0], "clusterIPs": addresses}
     if rng.random() < 0.5:
         spec["selector"] = {"app": rng.choice(_APPS)}
     return made | {"spec": spec}
+
+
+def _cluster_ip(rng: Random, family: str) -> str:
+    """Chosen here, for an API server would choose others each time, and equal seeds ask equal questions."""
+    if family == "IPv4":
+        return f"10.{rng.randint(96, 111)}.{rng.randrange(256)}.{rng.randint(1, 254)}"
+    return f"fd00:10:96::{rng.randint(1, 0xFFFF):x}"
 
 
 def _labels(rng: Random) -> dict[str, str]:
@@ -107,9 +116,9 @@ def _add_endpoints(rng: Random, service: Manifest, made: Cluster) -> None:
     if "selector" not in service["spec"]:
         if rng.random() < 0.3:
             made.endpoints.append(endpoints_object(rng, service))
-        if rng.random() < 0.7:
+        if rng.random() < 0.9:
             made.slices.extend(hand_made_slices(rng, service))
-    elif rng.random() < 0.15:
+    elif rng.random() < 0.2:
         made.slices.extend(hand_made_slices(rng, service))
 
 

@@ -36,17 +36,18 @@ class Known(NamedTuple):
 def known(lists: dict[str, Manifest]) -> Known:
     services, own_ports, addresses = [], set(), set()
     for service in lists["Service"]["items"]:
+        spec = service["spec"]
         owner = f"{service['metadata']['name']}.{service['metadata']['namespace']}"
         services.append(owner)
-        own_ports |= {f"{_port_name(port)}.{owner}" for port in service["spec"].get("ports", []) if port.get("name")}
-        addresses |= {one for one in service["spec"].get("clusterIPs", []) if one != "None"}
+        if spec.get("clusterIP") != "None":
+            own_ports |= {f"{_port_name(port)}.{owner}" for port in spec.get("ports", []) if port.get("name")}
+            addresses |= set(spec.get("clusterIPs", []))
     hosts: dict[str, list[str]] = {}
     for piece in lists["EndpointSlice"]["items"]:
         owner = piece["metadata"]["labels"][SERVICE_NAME] + "." + piece["metadata"]["namespace"]
         own_ports |= {f"{_port_name(port)}.{owner}" for port in piece.get("ports") or [] if port.get("name")}
         for endpoint in piece.get("endpoints") or []:
-            found = [endpoint.get("hostname"), endpoint.get("targetRef", {}).get("name")]
-            hosts.setdefault(owner, []).extend([*(one for one in found if one), *map(_dashed, endpoint["addresses"])])
+            hosts.setdefault(owner, []).extend(_labels(endpoint))
             addresses |= {one for one in endpoint["addresses"] if piece["addressType"] != "FQDN"}
     pods = []
     for pod in lists["Pod"]["items"]:
@@ -55,7 +56,21 @@ def known(lists: dict[str, Manifest]) -> Known:
             pods.append(f"{_dashed(address['ip'])}.{pod['metadata']['namespace']}")
     namespaces = [one["metadata"]["name"] for one in lists["Namespace"]["items"]]
     ports = {own.split(".")[0].removeprefix("_") for own in own_ports}
-    return Known(services, namespaces, sorted(ports), sorted(own_ports), hosts, sorted(addresses), pods)
+    return Known(
+        services,
+        namespaces,
+        sorted(ports),
+        sorted(own_ports),
+        {owner: sorted(hosts[owner]) for owner in sorted(hosts)},
+        sorted(addresses),
+        pods,
+    )
+
+
+def _labels(endpoint: Manifest) -> list[str]:
+    """The likely one, and the others that options or other servers give it."""
+    dashed, target = _dashed(endpoint["addresses"][0]), endpoint.get("targetRef", {}).get("name")
+    return [endpoint.get("hostname") or dashed] * 4 + [dashed] + ([target, target] if target else [])
 
 
 def _port_name(port: Mapping[str, str]) -> str:
@@ -69,8 +84,12 @@ def questions(seed: str, words: Known, count: int) -> Iterator[Question]:
     yield from sorted(seen)
     while len(seen) < count:
         name = _name(rng, words)
-        rtype = "PTR" if name.endswith(".arpa") and rng.random() < 0.7 else rng.choice(_TYPES)
-        if rng.random() < 0.15:
+        rtype = rng.choice(_TYPES)
+        if name.endswith(".arpa") and rng.random() < 0.7:
+            rtype = "PTR"
+        elif name.startswith("_") and rng.random() < 0.5:
+            rtype = "SRV"
+        if rng.random() < 0.1:
             rtype = rng.choice(_RARE)
         if rng.random() < 0.1:
             name = flip(rng, name)
@@ -95,7 +114,7 @@ def _service(rng: Random, words: Known) -> str:
 
 
 def _endpoint(rng: Random, words: Known) -> str:
-    owner, hosts = rng.choice(sorted(words.hosts.items()))
+    owner, hosts = rng.choice(list(words.hosts.items()))
     return f"{rng.choice(hosts)}.{owner}.svc.{DOMAIN}"
 
 
@@ -175,10 +194,10 @@ def _outside(rng: Random, words: Known) -> str:
 
 
 _SHAPES: dict[Callable[[Random, Known], str], float] = {
-    _service: 24,
-    _endpoint: 14,
-    _own_port: 12,
-    _port: 6,
+    _service: 34,
+    _endpoint: 24,
+    _own_port: 16,
+    _port: 4,
     _bare_underscore: 2,
     _no_underscore: 2,
     _protocol: 3,
@@ -187,7 +206,7 @@ _SHAPES: dict[Callable[[Random, Known], str], float] = {
     _namespace: 5,
     _other_namespace: 5,
     _pod: 9,
-    _reverse: 10,
+    _reverse: 16,
     _reverse_prefix: 4,
     _reverse_near: 3,
     _outside: 1,

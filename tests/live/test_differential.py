@@ -50,5 +50,6 @@ def test_enough_was_asked_and_enough_of_it_exists(all_runs: list[Run]) -> None:
     kinds = sum((run.kinds for run in all_runs), Counter[str]())
     asked = sum(run.asked for run in all_runs)
     assert asked == kinds.total() >= len(SEEDS) * len(VARIANTS) * QUESTIONS >= 5000
-    assert kinds.total() - kinds["NODATA"] - kinds["NXDOMAIN"] - kinds["REFUSED"] > asked / 4
+    # No question is asked twice, and most options hide most of the cluster.
+    assert kinds.total() - kinds["NODATA"] - kinds["NXDOMAIN"] - kinds["REFUSED"] > asked / 10
     assert {"A", "AAAA", "SRV", "PTR", "CNAME", "CNAME A", "TXT", "NS", "SOA"} <= kinds.keys()
