@@ -124,7 +124,11 @@ def _made_slices(cluster: Cluster) -> list[Manifest]:
         ready = (namespace, name, pod["metadata"]["name"], True) in shown
         labels = service["metadata"]["labels"] | {SERVICE_NAME: name, _MANAGED_BY: _MAKER}
         piece = manifest(
-            "discovery.k8s.io/v1", "EndpointSlice", namespace, f"{name[:40]}.{pod['metadata']['name']}", labels
+            "discovery.k8s.io/v1",
+            "EndpointSlice",
+            namespace,
+            f"{name[:40].rstrip('-')}.{pod['metadata']['name']}",
+            labels,
         )
         endpoint = {"addresses": [pod["status"]["podIP"]], "conditions": {"ready": ready}}
         if pod["spec"].get("subdomain") == name:
