@@ -57,7 +57,9 @@ def endpoints_of(world: World, published: Published, host: str = "", port: str =
     """*published*: before filters.  *host*, *port*: what is asked for below the Service, if anything is."""
     service = published.service
     lines = [
-        _line(world, published, piece, endpoint, port) for piece in published.slices for endpoint in piece.endpoints
+        _line(world, published, piece, endpoint, host, port)
+        for piece in published.slices
+        for endpoint in piece.endpoints
     ]
     yield
     selected = world.controllers.selected(world.state, service)
@@ -71,15 +73,31 @@ def endpoints_of(world: World, published: Published, host: str = "", port: str =
     return Endpoints(makers, inside, len(lines) - inside, tuple(lines[:SHOWN]))
 
 
-def _line(world: World, published: Published, piece: EndpointSlice, endpoint: Endpoint, port: str) -> EndpointLine:
+def _line(
+    world: World, published: Published, piece: EndpointSlice, endpoint: Endpoint, host: str, port: str
+) -> EndpointLine:
     service = published.service
     pod = world.controllers.pod(world.state, Key(service.key.namespace, endpoint.target)) if endpoint.target else None
     cause = _hidden(world, piece) or _unready(service, endpoint, pod)
     if not cause and port and not any(one.name == port for one in piece.ports):
         cause = _portless(service, pod, port)
+    inside = not cause
+    if pod and inside:
+        cause = _unnamed(service, pod, host)
     pod_names = world.table.options.filters.endpoint_pod_names
     item = told(world, pod) if pod else told(world, piece) if piece.managed_by != MANAGED_BY else "address as written"
-    return EndpointLine(not cause, address_text(endpoint.address), item, endpoint_label(endpoint, pod_names), cause)
+    return EndpointLine(inside, address_text(endpoint.address), item, endpoint_label(endpoint, pod_names), cause)
+
+
+def _unnamed(service: Service, pod: Pod, host: str) -> Cause | None:
+    """Why an endpoint does not have the name that its pod asks for, or that somebody asked for."""
+    if not pod.hostname:
+        asked = host == pod.key.name
+        return causes.NO_HOSTNAME.of(host=host, service=service.key.name) if asked else None
+    if pod.subdomain == service.key.name or not service.headless:
+        return None
+    cause = causes.SUBDOMAIN if pod.subdomain else causes.NO_SUBDOMAIN
+    return cause.of(has=pod.subdomain, wants=service.key.name)
 
 
 def _portless(service: Service, pod: Pod | None, port: str) -> Cause | None:

@@ -237,7 +237,8 @@ def _empty(published: Published, endpoints: Endpoints) -> Cause:
     if lines and lines[0].cause and not lines[0].cause.code.startswith("label"):
         pods = f"{len(lines)} pod{'s' * (len(lines) != 1)}"
         cause = causes.NO_ADDRESSES.of(selector=selector_text(service), total=pods)
-    return Cause(cause.code, cause.text + (f": {_reasons(lines)}" if lines else ""))
+        return Cause(cause.code, f"{cause.text}: {_reasons(lines)}")
+    return Cause(cause.code, cause.text + (f"; nearest is {_reasons(lines)}" if lines else ""))
 
 
 def _reasons(lines: Sequence[EndpointLine]) -> str:
@@ -297,7 +298,7 @@ def _endpoint(asked: Asked, published: Published, endpoints: Endpoints, place: s
 
 def _of_host(service: Service, host: str, line: EndpointLine) -> Cause:
     """Why a pod that is there does not have the name that was asked for."""
-    cause = line.cause or causes.NO_HOSTNAME.of(name=f"{line.name}.{service.key.name}", host=host)
+    cause = line.cause or causes.NO_HOSTNAME.of(host=host, service=service.key.name)
     return Cause(cause.code, f"{line.item}: {cause.text}", cause.advice)
 
 

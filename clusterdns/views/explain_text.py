@@ -46,15 +46,15 @@ def _head(found: Explanation) -> Iterator[str]:
     yield f"{found.name}  {_outcome(found)}"
     cause = found.cause
     if negative:
-        yield _titled("Why", _sentence(cause.text) if cause else found.status)
+        yield _titled("Why", cause.text if cause else found.status)
     else:
-        yield _titled("Why", _sentence(found.why or (cause.text if cause else "")))
+        yield _titled("Why", found.why or (cause.text if cause else ""))
         if cause:
-            yield _titled("But", _sentence(cause.text))
+            yield _titled("But", cause.text)
     if found.suggestions:
         yield _titled("Try", f"did you mean {_either(found.suggestions)}?")
     if cause and cause.advice:
-        yield _titled("To do", _sentence(cause.advice))
+        yield _titled("To do", cause.advice)
 
 
 def _outcome(found: Explanation) -> str:
@@ -73,10 +73,6 @@ def _values(answer: Answer) -> str:
         return " -> ".join(record.split(" ", 4)[4] for record in answer.records) or "NOERROR"
     more = len(values) - _FEW
     return ", ".join(values[:_FEW]) + (f" + {more} more" if more > 0 else "")
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _either(names: tuple[str, ...]) -> str:

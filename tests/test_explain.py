@@ -1,0 +1,79 @@
+"""``clusterdns explain``: the cause first, and an answer that is the server's."""
+
+import re
+from pathlib import Path
+
+import dns.message
+import dns.rcode
+import pytest
+from cases import Case, all_cases
+from explained import Broken, all_broken, clusterdns, words_of
+from support import objects_of, serving, variables
+
+from clusterdns.config import load_settings
+from clusterdns.engine.answer import Responder
+from clusterdns.explaining import explanation
+from clusterdns.options import controller_options, zone_options
+from clusterdns.views.explanation import Explanation
+from clusterdns.world import World, build
+
+BROKEN = all_broken()
+CASES = all_cases()
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=str)
+def test_the_cause_is_in_the_first_three_lines(case: Broken, tmp_path: Path) -> None:
+    code, text = clusterdns(tmp_path, case, "explain", *words_of(case), "--from", str(tmp_path))
+    head = "\n".join(text.splitlines()[:3])
+    missing = [words for words in case.words if words not in head]
+    assert not missing, f"{missing} in\n{head}"
+    assert code == case.exit_code
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=str)
+def test_check_finds_it_at_its_line(case: Broken, tmp_path: Path) -> None:
+    _, text = clusterdns(tmp_path, case, "check", str(tmp_path))
+    found = {(int(line), code) for line, code in re.findall(r"manifests\.yaml:(\d+): \w+ (CD\d+)", text)}
+    assert set(case.check) <= found
+
+
+def test_there_are_as_many_as_were_promised() -> None:
+    assert len(BROKEN) >= 30
+
+
+def test_a_server_explains_as_the_manifests_do(tmp_path: Path) -> None:
+    few = [case for case in BROKEN if not case.settings][::6]
+    for case in few:
+        folder = tmp_path / case.name
+        folder.mkdir()
+        arguments = ["explain", *words_of(case)]
+        code, text = clusterdns(folder, case, *arguments, "--from", str(folder))
+        with serving(folder, http=["127.0.0.1:0"]) as server:
+            url = next(found[1] for line in server.output if (found := re.search(r"(http://\S+:\d+)", line)))
+            assert clusterdns(folder, case, *arguments, "--server", url) == (code, text)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_is_explained_is_what_is_answered(case: Case) -> None:
+    settings = load_settings({}, variables({"answer_order": "fixed"} | case.settings))
+    world = build(objects_of(case.manifests), zone_options(settings, ("127.0.0.1",)), controller_options(settings))
+    responder = Responder(world.table)
+    for question in case.questions:
+        query = question.message()
+        if question.rclass != "IN" or question.rtype in {"AXFR", "IXFR"}:
+            continue
+        name = query.question[0].name.to_text()
+        found = explained(world, name, f"TYPE{query.question[0].rdtype:d}").answers[0]
+        query.use_edns(0, payload=1232)
+        query.flags = dns.message.make_query(".", "A").flags
+        wire = responder.answer(query.to_wire(), "tcp")
+        assert wire is not None
+        response = dns.message.from_wire(wire, one_rr_per_rrset=True)
+        assert found.rcode == dns.rcode.to_text(response.rcode()), question
+        expected = [each.to_text().lower() for each in response.answer]
+        assert [record.lower() for record in found.records] == expected, question
+
+
+def explained(world: World, name: str, rtype: str = "") -> Explanation:
+    steps = explanation(world, {"name": name, "type": rtype}, world.problems())
+    return next(step for step in steps if step)
