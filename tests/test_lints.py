@@ -1,7 +1,7 @@
 """``clusterdns check`` over set-ups that Kubernetes accepts: what is told, at which line; and what is not.
 
-Files of ``lints/``: cases that begin with ``## title``, then ``---manifests`` and ``---check``.  The lines of the latter
-are all problems there are, without the path: ``LINE: SEVERITY CODE Kind ns/name: TEXT``, the TEXT as a shell pattern.
+Files of ``lints/``: cases that begin with ``## title``, then ``---manifests`` and ``---check``.  Below the
+latter are all problems there are, without the path: ``LINE: SEVERITY CODE Kind ns/name: TEXT``, TEXT a shell pattern.
 """
 
 import os

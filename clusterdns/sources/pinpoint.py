@@ -22,6 +22,7 @@ from clusterdns.errors import Problem, shortened
 from clusterdns.lints.scene import IGNORE, Finding
 
 _NEXT_DOCUMENT = re.compile(rb"\n(?=(?:---|\.\.\.)(?:[ \t\r\n]|\Z))")
+_FIRST = 1 << 14  # octets; most objects are smaller
 _MOST_LISTS = 8  # in one another, as in cluster.manifest
 
 
@@ -59,21 +60,23 @@ class _File:
 
 
 def _end(data: bytes, offset: int) -> int:
-    """Of the document, or of the JSON item, that begins at *offset*."""
-    found = _NEXT_DOCUMENT.search(data, offset + 3)
-    end = found.end() if found else len(data)
+    """Of the document, or of the JSON item, that begins at *offset*.  Looks no further than it must: lists are long."""
     if data[offset : offset + 64].lstrip()[:1] not in (b"{", b"["):
-        return end
-    octets = 1 << 14
-    while True:  # an item may be followed by the rest of a large list
-        text = data[offset : min(end, offset + octets)].decode("utf-8", "ignore")
+        found = _NEXT_DOCUMENT.search(data, offset + 3)
+        return found.end() if found else len(data)
+    octets = _FIRST
+    while True:
+        end = min(len(data), offset + octets)
+        text = data[offset:end].decode("utf-8", "ignore")
         blank = len(text) - len(text.lstrip())
         try:
             return offset + len(text[: json.JSONDecoder().raw_decode(text, blank)[1]].encode())
         except (json.JSONDecodeError, RecursionError):
-            if offset + octets >= end:
-                return end
-            octets *= 4
+            if found := _NEXT_DOCUMENT.search(data, offset + 3, end):  # it is YAML in flow style
+                return found.end()
+        if end == len(data):
+            return end
+        octets *= 4
 
 
 class _Written(Struct):
