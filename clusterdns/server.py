@@ -34,7 +34,7 @@ _LOOK_SECONDS = 0.1  # between looks at whether it is quiet
 WATCH_SECONDS = 1.0  # between looks at the file of settings
 
 # What can change without another world: addresses of ours, and how to end.
-_OUTSIDE = ("listen", "http", "lameduck", "tcp_connections", "tcp_per_client")
+_OUTSIDE = ("listen", "http", "http_token", "lameduck", "tcp_connections", "tcp_per_client")
 
 Load = Callable[[], Settings]
 
@@ -52,7 +52,7 @@ class Server:
         self._backend = Backend(self._settings, _hosts(self._settings), self._turned)
         self._window = Window(*_shown(self._backend))
         self._listeners = Listeners()
-        self._http = HttpServer(self, self._window)
+        self._http = HttpServer(self, self._window, lambda: self._settings.http_token)
         self._ending = asyncio.Event()
         self._patient = True  # SIGTERM; SIGINT is not
         self._failure: BaseException | None = None  # what ended the source

@@ -4,14 +4,18 @@ Everything here is a generator that yields None where a server lets queries have
 what is to be shown, as a function of the texts that were written: those may be read elsewhere, in a worker.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from heapq import merge
+from operator import itemgetter
+from typing import TypeVar, cast
 
 from msgspec import Struct
 
 from clusterdns.cluster.build import SERVICE_NAME
 from clusterdns.cluster.labels import Selector, matches
-from clusterdns.cluster.model import Key, Pod, Published, Workload
+from clusterdns.cluster.model import Endpoints, Key, Object, Pod, Published, Service, Workload
+from clusterdns.cluster.state import WORKLOADS
 from clusterdns.views import objects
 from clusterdns.views.endpoints import made_endpoints
 from clusterdns.views.objects import Written
@@ -26,7 +30,11 @@ from clusterdns.zone.records import addresses_of, all_records
 from clusterdns.zone.reverse import reverse_name
 from clusterdns.zone.zonefile import zone_rrsets
 
+Item = TypeVar("Item", bound=Object)
+
 Shown = Callable[[Written], Tree]
+
+_CHUNK = 500  # objects looked at, and sorted, without a pause
 
 
 class Query(Struct, frozen=True):
@@ -45,10 +53,8 @@ class Query(Struct, frozen=True):
 
 
 def services(world: World, query: Query) -> Iterator[Shown | None]:
-    keys = [item.key for item in world.state.all("Service") if query.wants(item.key, item.labels)]
-    yield None
-    for key in sorted(keys, key=_order):
-        if published := world.controllers.published(world.state, key):
+    for service in _listed(cast("list[Service]", world.state.snapshot("Service")), query):
+        if service and (published := world.controllers.published(world.state, service.key)):
             yield partial(objects.service_tree, published.service)
         yield None
 
@@ -56,11 +62,10 @@ def services(world: World, query: Query) -> Iterator[Shown | None]:
 def endpoint_slices(world: World, query: Query) -> Iterator[Shown | None]:
     """Of Services, made ones too."""
     wanted = [one.values for one in query.selector if (one.key, one.operator) == (SERVICE_NAME, "in")]
-    keys = [item.key for item in world.state.all("Service") if query.namespace in (None, item.key.namespace)]
-    yield None
-    for key in sorted(keys, key=_order):
-        if all(key.name in names for names in wanted) and (published := world.controllers.published(world.state, key)):
-            for piece in published.slices:
+    for service in _listed(cast("list[Service]", world.state.snapshot("Service")), Query(query.namespace)):
+        if service and all(service.key.name in names for names in wanted):
+            published = world.controllers.published(world.state, service.key)
+            for piece in published.slices if published else ():
                 labels = piece.labels | {SERVICE_NAME: piece.service.name}
                 if query.wants(piece.key, labels):
                     yield partial(objects.slice_tree, piece)
@@ -69,13 +74,14 @@ def endpoint_slices(world: World, query: Query) -> Iterator[Shown | None]:
 
 def endpoints(world: World, query: Query) -> Iterator[Shown | None]:
     """Those that were written, and those that an API server's controllers would make."""
-    state = world.state
-    keys = {item.key for kind in ("Service", "Endpoints") for item in state.all(kind) if query.wants(item.key)}
-    yield None
-    for key in sorted(keys, key=_order):
-        shown, labels = _endpoints(world, key)
-        if shown and matches(query.selector, labels):
-            yield shown
+    authors = [*world.state.snapshot("Service"), *world.state.snapshot("Endpoints")]
+    last = None
+    for author in _listed(authors, Query(query.namespace, query.name)):
+        if author and author.key != last:
+            last = author.key
+            shown, labels = _endpoints(world, author.key)
+            if shown and matches(query.selector, labels):
+                yield shown
         yield None
 
 
@@ -101,11 +107,10 @@ def _are_made(published: Published, written: bool) -> bool:
 
 def pods(world: World, query: Query) -> Iterator[Shown | None]:
     """Stand-ins too."""
-    everyone = (*world.state.all("Pod"), *world.controllers.stand_ins())
-    found = [pod for pod in everyone if query.wants(pod.key, pod.labels)]
-    yield None
-    for pod in sorted(found, key=lambda pod: _order(pod.key)):
-        yield partial(objects.pod_tree, pod, _workload(world, pod))
+    everyone = [*cast("list[Pod]", world.state.snapshot("Pod")), *world.controllers.stand_ins()]
+    for pod in _listed(everyone, query):
+        if pod:
+            yield partial(objects.pod_tree, pod, _workload(world, pod))
         yield None
 
 
@@ -135,24 +140,19 @@ def everything(world: World, query: Query) -> Iterator[Shown | None]:
 
 
 def _written_endpoints(world: World, query: Query) -> Iterator[Shown | None]:
-    for item in sorted(world.state.all("Endpoints"), key=lambda item: _order(item.key)):
-        if query.wants(item.key, item.labels):
-            yield partial(objects.written_endpoints, item)
-        yield None
+    for item in _listed(cast("list[Endpoints]", world.state.snapshot("Endpoints")), query):
+        yield partial(objects.written_endpoints, item) if item else None
 
 
 def _written_pods(world: World, query: Query) -> Iterator[Shown | None]:
-    for item in sorted(world.state.all("Pod"), key=lambda item: _order(item.key)):
-        if query.wants(item.key, item.labels):
-            yield partial(objects.pod_tree, item, None)
-        yield None
+    for item in _listed(cast("list[Pod]", world.state.snapshot("Pod")), query):
+        yield partial(objects.pod_tree, item, None) if item else None
 
 
 def _workloads(world: World, query: Query) -> Iterator[Shown | None]:
-    for item in sorted(world.state.workloads(), key=lambda item: _order(item.key)):
-        if query.wants(item.key, item.labels):
-            yield partial(objects.workload_tree, item)
-        yield None
+    for kind in WORKLOADS:
+        for item in _listed(cast("list[Workload]", world.state.snapshot(kind)), query):
+            yield partial(objects.workload_tree, item) if item else None
 
 
 FINDERS: dict[str, Callable[[World, Query], Iterator[Shown | None]]] = {
@@ -163,6 +163,17 @@ FINDERS: dict[str, Callable[[World, Query], Iterator[Shown | None]]] = {
     "namespaces": namespaces,
     "objects": everything,
 }
+
+
+def _listed(items: Sequence[Item], query: Query) -> Iterator[Item | None]:
+    """Those that *query* wants, in the order of an API server."""
+    chunks = []
+    for at in range(0, len(items), _CHUNK):
+        found = [(_order(item.key), item) for item in items[at : at + _CHUNK] if query.wants(item.key, item.labels)]
+        chunks.append(sorted(found, key=itemgetter(0)))
+        yield None
+    for _, item in merge(*chunks, key=itemgetter(0)):
+        yield item
 
 
 def _order(key: Key) -> str:
@@ -180,12 +191,10 @@ def records(world: World, query: Query) -> Iterator[Record | None]:
                 yield from rows_of(rrset)
                 yield None
         return
-    for key in sorted(tree.published, key=_order):
-        found = tree.published.get(key)
-        service = world.state.get("Service", key)
-        if found and service and query.wants(key, service.labels):
+    for service in _listed(cast("list[Service]", world.state.snapshot("Service")), query):
+        if service and (found := tree.published.get(service.key)):
             for rrset in _records_of(world, found):
-                yield from rows_of(rrset, str(key))
+                yield from rows_of(rrset, str(service.key))
         yield None
 
 

@@ -11,12 +11,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Guard:
-    """*token*: what callers must show as ``Authorization: Bearer``, on every address.
+    """*token* gives what callers must show as ``Authorization: Bearer``, on every address.
 
     "": nobody is asked; the paths are there on loopback addresses only.
     """
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: Callable[[], str]) -> None:
         self._token = token
 
     def middleware(self) -> Middleware:
@@ -29,9 +29,9 @@ class Guard:
         return guarded
 
     def _check(self, request: web.Request) -> None:
-        if self._token:
+        if token := self._token():
             given = request.headers.get("Authorization", "").encode(errors="replace")
-            if not compare_digest(given, f"Bearer {self._token}".encode()):
+            if not compare_digest(given, f"Bearer {token}".encode()):
                 raise web.HTTPUnauthorized(text="a token is needed\n", headers={"WWW-Authenticate": "Bearer"})
         elif not _is_loopback(request) or not _is_address(request.host):
             raise web.HTTPNotFound

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from aiohttp import web
@@ -23,7 +23,7 @@ class State(env.State, Protocol):
 class HttpServer:
     """Serves on any number of addresses from ``start`` to ``stop``."""
 
-    def __init__(self, state: State, shows: Shows | None = None, token: str = "") -> None:
+    def __init__(self, state: State, shows: Shows | None = None, token: Callable[[], str] = str) -> None:
         """*shows*: what ``/api`` tells besides the variables; *token* as in Guard."""
         self._state, self._shows, self._token = state, shows, token
         self._runner: web.AppRunner | None = None

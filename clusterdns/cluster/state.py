@@ -99,6 +99,13 @@ class State:
                 if not any(key in earlier for earlier in layers[:rank]):
                     yield item
 
+    def snapshot(self, kind: Kind) -> list[Object]:
+        """``all`` at once, for who looks at it in slices between which it may change."""
+        layers = self._layers.get(kind, [])
+        if len(layers) == 1:
+            return list(layers[0].values())
+        return list({key: item for layer in reversed(layers) for key, item in layer.items()}.values())
+
     def workloads(self) -> Iterator[Workload]:
         for kind in WORKLOADS:
             yield from cast("Iterator[Workload]", self.all(kind))
