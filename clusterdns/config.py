@@ -17,6 +17,9 @@ from clusterdns.cluster.addresses import Network, parse_network
 from clusterdns.cluster.labels import Selector
 from clusterdns.errors import OperatorError, Problem
 
+# The code of problems in files of settings.  Codes are never given a second meaning.
+CODES: dict[str, str] = {"CD900": "a setting is unknown, or its value wrong"}
+
 SocketAddress = tuple[str, int]  # an IP address as text, and a port; port 0: any free one
 
 

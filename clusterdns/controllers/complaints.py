@@ -7,6 +7,19 @@ from clusterdns.cluster.model import Key, Object, Service, subject
 from clusterdns.cluster.state import State
 from clusterdns.errors import Problem
 
+# Every code of the controllers.  Codes are never given a second meaning.
+CODES: dict[str, str] = {
+    "CD401": "two Services write the same ClusterIP",
+    "CD402": "service_cidr has no free address left",
+    "CD403": "a ClusterIP outside service_cidr: it is answered as written",
+    "CD404": "a Service asks for an address family that service_cidr has no range of",
+    "CD405": "two Services write the same node port",
+    "CD406": "no node port is left",
+    "CD407": "a node port outside 30000-32767",
+    "CD408": "pod_cidr has no free address left for stand-in pods",
+    "CD409": "a workload has more replicas than it gets stand-in pods",
+}
+
 ServiceChange = tuple[Service | None, Service | None]  # before, after
 
 

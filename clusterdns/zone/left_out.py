@@ -7,6 +7,12 @@ from clusterdns.cluster.model import Published
 from clusterdns.zone.names import MAX_OCTETS, Name, to_text
 from clusterdns.zone.records import endpoint_label, shown
 
+# Codes are never given a second meaning.
+CODES: dict[str, str] = {
+    "CD501": "a name longer than DNS allows, 255 octets: it is not served",
+    "CD502": "a port name of 63 characters, which no SRV name can hold",
+}
+
 _MAX_PORT_NAME = 62  # octets: an underscore comes before it, and a label has at most 63
 
 
