@@ -56,12 +56,12 @@ def selector_text(service: Service) -> str:
 def endpoints_of(world: World, published: Published, host: str = "", port: str = "") -> Steps:
     """*published*: before filters.  *host*, *port*: what is asked for below the Service, if anything is."""
     service = published.service
-    lines = [
-        _line(world, published, piece, endpoint, host, port)
-        for piece in published.slices
-        for endpoint in piece.endpoints
-    ]
-    yield
+    lines: list[EndpointLine] = []
+    for piece in published.slices:
+        for endpoint in piece.endpoints:
+            lines.append(_line(world, published, piece, endpoint, host, port))
+            if not len(lines) % _TOGETHER:
+                yield
     selected = world.controllers.selected(world.state, service)
     lines += _no_endpoints(world, service, selected, {line.item for line in lines})
     yield

@@ -63,6 +63,8 @@ def of_service(world: World, asked: Asked) -> Find:
         return Finding(why=f"{line.name} ({line.place}) is an alias", service=line)
     found = yield from _existing(world, asked, published, endpoints or Endpoints())
     found.service = line
+    if found.cause and found.cause.code in _EMPTY:
+        found.cause = _with_rejected(found.cause, asked.problems, service)
     if asked.status == "NOERROR" and found.cause is None:
         found.cause = _complaint(asked.problems, f"Service {key}")
     return found
@@ -74,6 +76,23 @@ def _complaint(problems: Sequence[Problem], subject: str) -> Cause | None:
         if problem.subject == subject and problem.code != "CD307":
             return Cause(problem.code, f"{problem.path}:{problem.line}: {problem.text}", problem.remedy)
     return None
+
+
+# Causes behind which there may be a document that was not taken.
+_EMPTY = ("no-pod-selected", "no-selector", "slice-empty", "no-endpoint-addresses")
+_PODS = ("Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+
+
+def _with_rejected(cause: Cause, problems: Sequence[Problem], service: Service) -> Cause:
+    """Together with the first document that could have given *service* its endpoints, had it no fault."""
+    kinds = _PODS if service.selector else ("EndpointSlice", "Endpoints")
+    for problem in problems:
+        kind, _, name = problem.subject.partition(" ")
+        if problem.severity == "error" and kind in kinds and name.startswith(f"{service.key.namespace}/"):
+            place = f"{problem.path}:{problem.line}, {problem.subject}"
+            refused = causes.REJECTED.of(place=place, problem=problem.text, remedy=problem.remedy)
+            return Cause(refused.code, f"{cause.text}; {refused.text}", refused.advice)
+    return cause
 
 
 def _parts(fall: Fall) -> tuple[str, str]:
@@ -203,10 +222,10 @@ def _existing(world: World, asked: Asked, published: Published, endpoints: Endpo
 
 
 def _why(published: Published, endpoints: Endpoints, place: str) -> str:
+    total = endpoints.inside + endpoints.outside
     if published.service.headless:
-        total = endpoints.inside + endpoints.outside
-        return f"{place} is headless: the addresses of its endpoints, {endpoints.inside} of {total}"
-    return f"{place} has this ClusterIP"
+        return f"{place} is headless: the addresses of its endpoints, {endpoints.inside} of {total} ready"
+    return f"the ClusterIP of {place}, {endpoints.inside} of {total} endpoints ready"
 
 
 def _nothing(published: Published, endpoints: Endpoints, asked: Asked, place: str) -> Cause:
