@@ -27,10 +27,13 @@ from clusterdns.zone.pods import pod_address
 from clusterdns.zone.prepared import DEFER
 from clusterdns.zone.rdata import CNAME
 from clusterdns.zone.reverse import parse_reverse, reverse_name
+from clusterdns.zone.wildcards import is_wild
 
 Steps = Generator[None, None, Explanation]
 
 ADDRESSES = ("A", "AAAA")
+MOST_TYPES = 8  # in one explanation
+_WILD = "wildcards: everything that the name matches"
 
 
 class Question(Struct, frozen=True):
@@ -48,7 +51,9 @@ class Question(Struct, frozen=True):
         return reverse_name(parse_address(self.name)) if _is_address(self.name) else question_name(self.name)
 
     def numbers(self) -> tuple[int, ...]:
-        """Raises ValueError for what is no type."""
+        """Raises ValueError for what is no type, and for too many."""
+        if len(self.types) > MOST_TYPES:
+            raise ValueError(f"{len(self.types)} types: ask for {MOST_TYPES} at most")
         return tuple(map(type_number, self.types or (("PTR",) if _is_address(self.name) else ADDRESSES)))
 
     def candidates(self) -> list[Name]:
@@ -159,6 +164,8 @@ def _find(world: World, asked: Asked, name: Name, seen: AbstractSet[Name]) -> Fi
     rule = asked.fall.rule
     if asked.status == "SERVFAIL":
         return Finding(cause=causes.NOT_SYNCED)
+    if world.table.options.wildcards and is_wild(name) and asked.status in ("NOERROR", "NODATA"):
+        return Finding(_WILD, None if asked.status == "NOERROR" else causes.NO_RECORDS.of(name=asked.name))
     if asked.fall.service:
         found = yield from of_service(world, asked)
         key = asked.fall.service

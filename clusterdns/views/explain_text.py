@@ -1,5 +1,6 @@
 """An explanation for people: the answer, why it is so, and what to do; then how it came about."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -7,7 +8,8 @@ import msgspec
 from clusterdns.errors import printable
 from clusterdns.views.explanation import EXIT, Answer, EndpointLine, Explanation, ServiceLine
 
-_MEANS = {"NXDOMAIN": "no such name", "NODATA": "the name exists, without such a record", "REFUSED": "not asked here"}
+_STAND_IN = re.compile(r"\(stand-in of .*\)")
+_MEANS = {"NXDOMAIN": "no such name", "NODATA": "the name exists, without such a record", "REFUSED": "a name of others"}
 _BOLD, _RED, _GREEN, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[0m"
 _MARGIN = 11  # columns before what a title is about
 _FEW = 3  # values on the first line
@@ -93,11 +95,8 @@ def _records(found: Explanation) -> Iterator[str]:
 
 def _way(found: Explanation, *, search: bool) -> Iterator[str]:
     if found.search and not search:
-        at = [step.name for step in found.search].index(found.name) + 1
-        yield _titled(
-            "Search",
-            f'a pod of {found.namespace} asks for "{found.asked}" as {found.name}, {at} of {len(found.search)}',
-        )
+        count = len(found.search)
+        yield _titled("Search", f'a pod of {found.namespace} asks for "{found.asked}" as ' + _place(found, count))
     for at, step in enumerate(found.search if search else ()):
         title = _titled("Search", "") if not at else " " * _MARGIN
         yield f"{title}{step.name}  {step.outcome or 'not asked any more'}"
@@ -105,6 +104,12 @@ def _way(found: Explanation, *, search: bool) -> Iterator[str]:
     yield _titled("Zone", zone)
     if len(found.alias) > 1:
         yield _titled("Alias", " -> ".join(found.alias))
+
+
+def _place(found: Explanation, count: int) -> str:
+    if found.status != "NOERROR":
+        return f"{count} names (see --search), none of which is found; this is the likeliest to be meant"
+    return f"{found.name}, {[step.name for step in found.search].index(found.name) + 1} of {count}"
 
 
 def _service(service: ServiceLine) -> Iterator[str]:
@@ -119,15 +124,20 @@ def _service(service: ServiceLine) -> Iterator[str]:
     counts = f"{found.inside} in, {found.outside} out"
     yield _titled("Endpoints", f"{counts}; from {'; '.join(found.makers)}" if found.makers else counts)
     if found.lines:
-        names, addresses = (max(len(one) for one in column) for column in zip(*map(_cells, found.lines), strict=True))
-        for line in found.lines:
-            name, address = _cells(line)
-            reason = f"  {line.cause.text}" if line.cause else ""
-            yield f"  {'in ' if line.inside else 'out'}  {address:<{addresses}}  {name:<{names}}{reason}".rstrip()
+        rows = [_cells(line, named=service.type == "headless") for line in found.lines]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width]
+            yield f"  {'  '.join(cells)}".rstrip()
     rest = found.inside + found.outside - len(found.lines)
     if rest:
         yield f"  + {rest} more"
 
 
-def _cells(line: EndpointLine) -> tuple[str, str]:
-    return line.item, line.address or "no address"
+def _cells(line: EndpointLine, *, named: bool) -> list[str]:
+    """*named*: with the endpoint's label, which is a name of its own below a headless Service.
+
+    Which workload a stand-in stands for is told above, once.
+    """
+    item, reason = _STAND_IN.sub("(stand-in)", line.item), line.cause.text if line.cause else ""
+    return ["in " if line.inside else "out", line.address or "no address", line.name if named else "", item, reason]
