@@ -84,6 +84,23 @@ def codes(objects: list[Object], options: ZoneOptions) -> list[str]:
     return [one.code for one in findings(Scene(world.state, world.controllers, options, settings.service_cidr))]
 
 
+DEPLOYMENT = """
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}}}
+"""
+
+
+def test_without_stand_ins_a_workload_is_enough(tmp_path: Path) -> None:
+    assert told(write_manifests(tmp_path, DEPLOYMENT), stand_ins="false") == []
+
+
 JSON_LIST = """{"apiVersion": "v1", "kind": "ServiceList", "items": [
 {"metadata": {"name": "one"},
  "spec": {"ports": [{"port": 80}],

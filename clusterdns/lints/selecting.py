@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from clusterdns.cluster.model import Pod, Service, Workload
+from clusterdns.cluster.model import Key, Pod, Service, Workload, identity
 from clusterdns.controllers.endpoints import resolve_ports
+from clusterdns.controllers.index import LabelIndex
 from clusterdns.controllers.manager import selects
 from clusterdns.controllers.workloads import runs_pods
 from clusterdns.lints.scene import Finding, Scene, nearest, warn
@@ -12,13 +13,16 @@ Labels = Mapping[str, str]
 
 
 def selecting(scene: Scene) -> Iterator[Finding]:
-    labels = _Labels(scene)
+    alone: list[Service] = []
     for service in scene.services:
-        pods = scene.selected.get(service.key)
-        if pods:
+        if pods := scene.selected.get(service.key):
             yield from _ports(scene, service, pods)
         elif pods is not None and not _served_otherwise(scene, service):
-            yield _nobody(service, service.selector or {}, labels)
+            alone.append(service)
+    if alone:
+        labels = _Labels(scene)
+        for service in alone:
+            yield from _nobody(service, service.selector or {}, labels)
 
 
 def _served_otherwise(scene: Scene, service: Service) -> bool:
@@ -30,55 +34,60 @@ def _served_otherwise(scene: Scene, service: Service) -> bool:
 
 
 class _Labels:
-    """Which labels there are, for guesses at what was meant.  Made when the first Service needs it."""
+    """Which labels there are, for guesses at what was meant."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._values: dict[tuple[str, str], dict[str, None]] | None = None  # (namespace, label) -> values
+        self.any = bool(scene.pods or scene.workloads)
+        self._values: dict[tuple[str, str], dict[str, None]] = {}  # (namespace, label) -> values
         self._namespaces: dict[tuple[str, str], list[str]] = {}  # (label, value) -> namespaces
-        self._idle: dict[str, list[Workload]] = {}  # namespace -> workloads with 0 replicas
-
-    @property
-    def any(self) -> bool:
-        return bool(self._scene.pods or self._scene.workloads)
+        self._workloads: LabelIndex[tuple[str, Key]] = LabelIndex()  # by the labels of their templates
+        for pod in scene.pods:
+            self._note(pod.key.namespace, pod.labels)
+        for workload in scene.workloads:
+            self._note(workload.key.namespace, workload.pod_labels)
+            if runs_pods(workload):
+                self._workloads.add(workload.key.namespace, workload.pod_labels.items(), identity(workload))
 
     def values(self, namespace: str, label: str) -> Collection[str]:
-        if self._values is None:
-            self._values = {}
-            self._collect(self._values)
         return self._values.get((namespace, label), {}).keys()
 
     def elsewhere(self, namespace: str, selector: Labels) -> str:
         """Another namespace that has every pair of *selector*; "" if none."""
-        self.values("", "")
         found = [set(self._namespaces.get(pair, ())) for pair in selector.items()]
         return min(set.intersection(*found) - {namespace}, default="")
 
-    def idle(self, namespace: str, selector: Labels) -> Workload | None:
-        self.values("", "")
-        return next((one for one in self._idle.get(namespace, ()) if selects(selector, one.pod_labels)), None)
+    def workloads(self, namespace: str, selector: Labels) -> list[Workload]:
+        """Those whose pods *selector* matches."""
+        near = self._workloads.under(namespace, self._workloads.fewest(namespace, selector.items()))
+        found = (self._scene.state.get(*name) for name in sorted(near))
+        return [one for one in found if isinstance(one, Workload) and selects(selector, one.pod_labels)]
 
-    def _collect(self, values: dict[tuple[str, str], dict[str, None]]) -> None:
-        for pod in self._scene.pods:
-            self._note(pod.key.namespace, pod.labels, values)
-        for workload in self._scene.workloads:
-            self._note(workload.key.namespace, workload.pod_labels, values)
-            if workload.replicas == 0 and runs_pods(workload):
-                self._idle.setdefault(workload.key.namespace, []).append(workload)
-
-    def _note(self, namespace: str, labels: Labels, values: dict[tuple[str, str], dict[str, None]]) -> None:
-        for pair in labels.items():
-            if pair[1] not in values.setdefault((namespace, pair[0]), {}):
-                values[namespace, pair[0]][pair[1]] = None
-                self._namespaces.setdefault(pair, []).append(namespace)
+    def _note(self, namespace: str, labels: Labels) -> None:
+        for label, value in labels.items():
+            values = self._values.setdefault((namespace, label), {})
+            if value not in values:
+                values[value] = None
+                self._namespaces.setdefault((label, value), []).append(namespace)
 
 
-def _nobody(service: Service, selector: Labels, labels: _Labels) -> Finding:
-    namespace, shown = service.key.namespace, ",".join(f"{label}={value}" for label, value in selector.items())
-    if idle := labels.idle(namespace, selector):
-        text = f"{shown} selects only pods of {idle.kind} {idle.key.name}, which has 0 replicas"
-        return warn(service, ("spec", "selector"), "CD504", text, f"scale {idle.key.name} up, or remove the Service")
-    text = f"{shown} matches no pod in namespace {namespace}"
+def _nobody(service: Service, selector: Labels, labels: _Labels) -> Iterator[Finding]:
+    workloads = labels.workloads(service.key.namespace, selector)
+    if not workloads:
+        yield _no_match(service, selector, labels)
+    elif not any(workload.replicas for workload in workloads):  # else its pods are just not here: stand_ins is off
+        idle = workloads[0]
+        text = f"{_shown(selector)} selects only pods of {idle.kind} {idle.key.name}, which has 0 replicas"
+        yield warn(service, ("spec", "selector"), "CD504", text, f"scale {idle.key.name} up, or remove the Service")
+
+
+def _shown(selector: Labels) -> str:
+    return ",".join(f"{label}={value}" for label, value in selector.items())
+
+
+def _no_match(service: Service, selector: Labels, labels: _Labels) -> Finding:
+    namespace = service.key.namespace
+    text = f"{_shown(selector)} matches no pod in namespace {namespace}"
     if not labels.any:
         remedy = "give check the manifests of its pods or workload, too"
         return warn(service, ("spec", "selector"), "CD503", f"{text}: there are no pods at all", remedy)
