@@ -1,7 +1,7 @@
 """Messages as octets: queries made by hand, so that each field can lie, and responses read without leniency."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 
 import dns.flags
@@ -112,9 +112,9 @@ def good_queries() -> list[bytes]:
     ]
 
 
-def mutants(rng: Random, count: int) -> Iterator[bytes]:
-    """Good queries with a few faults each, the same ones for the same *rng*."""
-    queries = good_queries()
+def mutants(rng: Random, count: int, seeds: Sequence[bytes] = ()) -> Iterator[bytes]:
+    """Good queries, or *seeds*, with a few faults each, the same ones for the same *rng*."""
+    queries = seeds or good_queries()
     for _ in range(count):
         packet = bytearray(rng.choice(queries))
         for _ in range(rng.choice((1, 1, 2, 5))):
@@ -127,10 +127,28 @@ def _flip(rng: Random, packet: bytearray) -> None:
         packet[rng.randrange(len(packet))] ^= 1 << rng.randrange(8)
 
 
+def _letter(rng: Random, packet: bytearray) -> None:
+    """A label stays a label: what is asked changes, not its form."""
+    if len(packet) > 12:
+        packet[rng.randrange(12, len(packet))] = rng.choice(b"abcdhopstw0123-_*ABW")
+
+
 def _overwrite(rng: Random, packet: bytearray) -> None:
     """With octets that mean something: label types, pointers, the highest counts."""
     content = rng.choice(
-        (b"\xff\xff", b"\x40", b"\x80", b"\xc0\x0c", b"\xc0\0", b"\0", b"\0\x29", b"\x3f", rng.randbytes(4))
+        (
+            b"\xff\xff",
+            b"\x40",
+            b"\x80",
+            b"\xc0\x0c",
+            b"\xc0\0",
+            b"\0",
+            b"\0\x29",
+            b"\0\xfa",
+            b"\0\x0a",
+            b"\x3f",
+            rng.randbytes(4),
+        )
     )
     at = rng.randrange(len(packet) + 1)
     packet[at : at + len(content)] = content
@@ -159,4 +177,4 @@ def _count(rng: Random, packet: bytearray) -> None:
     packet[at : at + 2] = rng.choice((0, 1, 2, 3, 65535)).to_bytes(2)
 
 
-_FAULTS = (_flip, _flip, _overwrite, _insert, _remove, _cut, _append, _count)
+_FAULTS = (_flip, _flip, _letter, _letter, _letter, _overwrite, _insert, _remove, _cut, _append, _count)
