@@ -1,5 +1,6 @@
 """``clusterdns explain``: the cause first, and an answer that is the server's."""
 
+import json
 import re
 from pathlib import Path
 
@@ -72,6 +73,58 @@ def test_what_is_explained_is_what_is_answered(case: Case) -> None:
         assert found.rcode == dns.rcode.to_text(response.rcode()), question
         expected = [each.to_text().lower() for each in response.answer]
         assert [record.lower() for record in found.records] == expected, question
+
+
+MANY = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {clusterIP: None, selector: {app: web}, ports: [{name: http, port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 50
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: main, image: web}]}}
+"""
+
+
+def test_lists_end(tmp_path: Path) -> None:
+    case = Broken("many", "", {}, MANY, "web -n shop", 0, (), ())
+    code, text = clusterdns(tmp_path, case, "explain", "web", "-n", "shop", "--from", str(tmp_path))
+    assert code == 0
+    assert len(text.splitlines()) < 60
+    assert "50 in, 0 out" in text
+    assert "  + 30 more" in text
+
+
+def test_json_says_what_the_text_says(tmp_path: Path) -> None:
+    case = next(case for case in BROKEN if case.name == "not-ready")
+    code, text = clusterdns(tmp_path, case, "explain", *words_of(case), "--from", str(tmp_path), "-o", "json")
+    found = json.loads(text)
+    assert (code, found["exit"], found["status"]) == (3, 3, "NXDOMAIN")
+    assert found["cause"]["code"] == "no-ready-endpoint"
+    assert found["service"]["endpoints"]["lines"][0]["cause"]["code"] == "not-ready"
+
+
+def test_every_step_of_the_search_is_shown(tmp_path: Path) -> None:
+    case = next(case for case in BROKEN if case.name == "no-ipv6")
+    _, text = clusterdns(tmp_path, case, "explain", "web.shop", "A", "--search", "--from", str(tmp_path))
+    steps = [line[11:] for line in text.splitlines() if line[11:].startswith("web.shop.") and " IN " not in line]
+    assert steps == [
+        "web.shop.default.svc.cluster.local.  NXDOMAIN",
+        "web.shop.svc.cluster.local.  NOERROR",
+        "web.shop.cluster.local.  not asked any more",
+        "web.shop.  not asked any more",
+    ]
+
+
+@pytest.mark.parametrize("words", [["a..b"], ["web", "BOGUS"], ["web", "-o", "yaml"]])
+def test_wrong_use_is_told_before_a_server_is_asked(words: list[str], tmp_path: Path) -> None:
+    code, text = clusterdns(tmp_path, BROKEN[0], "explain", *words, "--server", "http://127.0.0.1:1")
+    assert (code, text) == (2, "")
 
 
 def explained(world: World, name: str, rtype: str = "") -> Explanation:

@@ -34,6 +34,7 @@ def explain(
 
     if output not in ("text", "json"):
         raise OperatorError(f"-o {output}: no such format; write text or json")
+    _check(name, rtype)
     if sources:
         found = _from_manifests(name, rtype, namespace, sources, config)
     else:
@@ -42,6 +43,18 @@ def explain(
     colour = sys.stdout.isatty()
     sys.stdout.write(as_json(found) if output == "json" else as_text(found, search=search, colour=colour))
     return exit_code(found)
+
+
+def _check(name: str, rtype: str) -> None:
+    """Raises OperatorError: a server need not be asked for what is no question."""
+    from clusterdns.views.explain_names import question_name, type_number
+
+    try:
+        question_name(name)
+        for one in filter(None, rtype.split(",")):
+            type_number(one)
+    except ValueError as fault:
+        raise OperatorError(str(fault)) from None
 
 
 def _from_manifests(name: str, rtype: str, namespace: str, sources: list[str], config: str | None) -> "Explanation":
