@@ -16,6 +16,7 @@ from clusterdns.cluster.build import SERVICE_NAME
 from clusterdns.cluster.labels import Selector, matches
 from clusterdns.cluster.model import Endpoints, Key, Object, Pod, Published, Service, Workload
 from clusterdns.cluster.state import WORKLOADS
+from clusterdns.controllers.manager import SLICE_CONTROLLER
 from clusterdns.views import objects
 from clusterdns.views.endpoints import made_endpoints
 from clusterdns.views.objects import Written
@@ -99,6 +100,8 @@ def _are_made(published: Published, written: bool) -> bool:
     service = published.service
     if service.type == "ExternalName":
         return False
+    if written and any(piece.managed_by == SLICE_CONTROLLER for piece in published.slices):
+        return False  # a dump has what its cluster's controller made
     own = any(endpoint.target for piece in published.slices for endpoint in piece.endpoints)
     if written and not (service.selector and own):
         return False

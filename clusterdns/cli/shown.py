@@ -9,6 +9,7 @@ from clusterdns.cli.state import SERVER, ask, world
 from clusterdns.errors import BackendError, OperatorError
 
 if TYPE_CHECKING:
+    from clusterdns.cluster.labels import Selector
     from clusterdns.showing import Query
     from clusterdns.views.records import Record
     from clusterdns.views.trees import Tree
@@ -45,18 +46,23 @@ class Scope(Struct, frozen=True):
 
     def query(self) -> "Query":
         """Raises OperatorError."""
-        from clusterdns.cluster.labels import parse_selector
         from clusterdns.showing import Query
 
-        try:
-            return Query(self.namespace, self.name, parse_selector(self.selector))
-        except ValueError as fault:
-            raise OperatorError(f"-l {self.selector}: {fault}") from None
+        return Query(self.namespace, self.name, self._parsed())
 
     def parameters(self) -> dict[str, str]:
-        self.query()
+        """Raises OperatorError."""
+        self._parsed()
         found = {"namespace": self.namespace, "name": self.name, "labelSelector": self.selector}
         return {name: value for name, value in found.items() if value}
+
+    def _parsed(self) -> "Selector":
+        from clusterdns.cluster.labels import parse_selector
+
+        try:
+            return parse_selector(self.selector)
+        except ValueError as fault:
+            raise OperatorError(f"-l {self.selector}: {fault}") from None
 
 
 class Origin:
