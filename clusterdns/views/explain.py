@@ -4,7 +4,7 @@ Generators that yield where a server lets queries have their turn.  What is answ
 the reasons are looked for in the objects, in front of the filters, which nothing on the wire may tell of.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
@@ -84,8 +84,10 @@ def _joined(name: Name, search: str) -> Name | None:
 def explain(world: World, question: Question, problems: Sequence[Problem]) -> Steps:
     """*problems*: of the manifests.  Raises ValueError for what is no name or no type."""
     responder, numbers = Responder(world.table), question.numbers()
-    asked = [(name, tuple(ask(responder, name, number) for number in numbers)) for name in question.candidates()]
-    yield
+    asked: list[tuple[Name, tuple[Answer, ...]]] = []
+    for name in question.candidates():
+        asked.append((name, tuple(ask(responder, name, number) for number in numbers)))
+        yield
     chosen, steps = _search(world, asked)
     name, answers = asked[chosen]
     landed = _fall(world, name)
@@ -326,7 +328,7 @@ def _reverse(world: World, asked: Asked, name: Name) -> Find:
             types = {"name": asked.name, "type": first(asked.types), "kind": "a reverse name", "types": "PTR only"}
             return Finding(cause=causes.NO_TYPE.of(**types), suggestions=[f"{text} PTR"])
         return Finding(f"{text} is an address of {who}")
-    cause = _outer(world, text) or _served_by_none(world, low)
+    cause = (yield from _outer(world, text)) or (yield from _served_by_none(world, low))
     owners = yield from _with_address(world, list(world.state.namespaces()), low)
     cause = cause or causes.NO_HOLDER.of(address=text)
     if owners:
@@ -334,22 +336,25 @@ def _reverse(world: World, asked: Asked, name: Name) -> Find:
     return Finding(cause=cause)
 
 
-def _outer(world: World, text: str) -> Cause | None:
-    for service in _all_services(world):
+Causes = Generator[None, None, Cause | None]
+
+
+def _outer(world: World, text: str) -> Causes:
+    for count, service in enumerate(list(world.table.tree.published.values())):
+        if not count % 1024:
+            yield
         if text in service.service.external_ips or text in service.service.load_balancer:
             return causes.EXTERNAL_IP.of(address=text, service=f"Service {service.service.key}")
     return None
 
 
-def _served_by_none(world: World, address: bytes) -> Cause | None:
+def _served_by_none(world: World, address: bytes) -> Causes:
     """A Service that writes the address and is hidden."""
-    for service in list(world.state.all("Service")):
+    for count, service in enumerate(list(world.state.all("Service"))):
+        if not count % 1024:
+            yield
         if address in service.cluster_ips and service.key not in world.table.tree.published:
             return hidden_namespace(world, service.key.namespace) or causes.HIDDEN_LABELS.of(
                 item=f"Service {service.key}", labels="other labels"
             )
     return None
-
-
-def _all_services(world: World) -> Iterator[Published]:
-    yield from list(world.table.tree.published.values())

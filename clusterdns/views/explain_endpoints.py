@@ -68,7 +68,9 @@ def endpoints_of(world: World, published: Published, host: str = "", port: str =
     if service.selector and (not lines or host):
         lines += yield from _near(world, service, host, everyone=not lines)
     inside = sum(line.inside for line in lines)
-    lines.sort(key=lambda line: (line.inside, line.name != host, line.item))
+    yield
+    # Who is asked for must not be lost among the others.
+    lines.sort(key=lambda line: (line.name != host and f"/{host} (" not in line.item, line.inside, line.item))
     makers = tuple(_makers(world, published, selected))
     return Endpoints(makers, inside, len(lines) - inside, tuple(lines[:SHOWN]))
 

@@ -52,6 +52,7 @@ def of_service(world: World, asked: Asked) -> Find:
     published = world.controllers.published(world.state, key)
     if service is None or published is None:
         return (yield from absent(world, asked, key))
+    yield
     host, port = _parts(asked.fall)
     endpoints = None
     if service.type != "ExternalName":
