@@ -174,22 +174,21 @@ def entry(rrset: RRset, additional: Iterable[RRset] = ()) -> Entry:
 
 def compress(name: Name, question: Name) -> bytes:
     """*name* with its longest suffix that the question has, too, replaced by a pointer to it."""
-    suffixes = _suffixes(question)
     at = 0
-    while (offset := suffixes.get(name[at:])) is None:
-        if not name[at]:
-            return name
+    while name[at]:
+        start = len(question) - len(name) + at
+        if start >= 0 and question.endswith(name[at:]) and _begins_label(question, start):
+            return name[:at] + pointer(QUESTION_AT + start)
         at += 1 + name[at]
-    return name[:at] + pointer(offset)
+    return name
 
 
-@lru_cache(maxsize=64)
-def _suffixes(question: Name) -> dict[bytes, int]:
-    found, at = {}, 0
-    while length := question[at]:
-        found[question[at:]] = QUESTION_AT + at
-        at += 1 + length
-    return found
+def _begins_label(name: Name, at: int) -> bool:
+    """A label's content can look like labels."""
+    here = 0
+    while here < at:
+        here += 1 + name[here]
+    return here == at
 
 
 def with_addresses(rrsets: Sequence[RRset]) -> list[tuple[RRset, list[RRset]]]:

@@ -6,9 +6,10 @@ from types import FrameType
 
 import cli
 import reload
+import scale
 import speed
 
-BENCHMARKS = {"cli": cli.main, "reload": reload.main, "speed": speed.main}
+BENCHMARKS = {"cli": cli.main, "reload": reload.main, "scale": scale.main, "speed": speed.main}
 
 
 def main(arguments: list[str]) -> int:

@@ -21,12 +21,18 @@ class Process:
     """A running program.  Its output goes to ``NAME.log`` in *folder*."""
 
     def __init__(
-        self, name: str, command: Sequence[str], folder: Path, core: int, environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        folder: Path,
+        core: int | None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        """*core*: the only one it runs on; None: any."""
         self.name = name
         self.log = folder / f"{name}.log"
         # A session of its own: Ctrl-C is for us, we end the others one by one.
-        with self.log.open("wb") as log, pinned(core):
+        with self.log.open("wb") as log, nullcontext() if core is None else pinned(core):
             self._process = subprocess.Popen(  # noqa: S603 - commands are ours
                 command,
                 stdin=subprocess.DEVNULL,
@@ -37,15 +43,15 @@ class Process:
                 start_new_session=True,
             )
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Raises MeasureError when the process ends before, or is not ready in time."""
+    def wait_until(self, ready: Callable[[], bool], seconds: float, every: float = 0.05) -> None:
+        """Raises MeasureError when the process ends before, or is not ready in time.  *every*: seconds."""
         end = time.monotonic() + seconds
         while not ready():
             if self._process.poll() is not None:
                 raise MeasureError(f"ended with {self._process.returncode}: {self.last_line()}")
             if time.monotonic() > end:
                 raise MeasureError(f"does not answer after {seconds:.0f} s: {self.last_line()}")
-            time.sleep(0.05)
+            time.sleep(every)
 
     def last_line(self) -> str:
         lines = self.log.read_text(errors="replace").split("\n")
@@ -57,7 +63,11 @@ class Process:
 
     def resident_mib(self) -> float:
         """Of its largest process: forked ones share most of their pages."""
-        return max(map(_resident_kib, self._tree()), default=0) / 1024
+        return max((_kib(pid, "VmRSS") for pid in self._tree()), default=0) / 1024
+
+    def peak_mib(self) -> float:
+        """What that was at most so far."""
+        return max((_kib(pid, "VmHWM") for pid in self._tree()), default=0) / 1024
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
@@ -122,9 +132,9 @@ def _cpu_ns(pid: int) -> int:
         return (int(fields[11]) + int(fields[12])) * _TICK_NS
 
 
-def _resident_kib(pid: int) -> int:
+def _kib(pid: int, what: str) -> int:
     try:
-        found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+        found = re.search(rf"^{what}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     except OSError:
         return 0
     return int(found[1]) if found else 0

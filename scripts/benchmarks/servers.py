@@ -105,13 +105,13 @@ def known(coredns: str | None = None) -> list[Server]:
 
 def _ready(server: Server, port: int, process: Process) -> bool:
     if server.name == ECHO:
-        return bool(_ask(port, b"\0" * 12))
+        return bool(ask(port, b"\0" * 12))
     if server.name == OURS and not process.last_line().startswith("ready:"):
         return False
-    return all(meets(_ask(port, packet(question)), expected) for question, expected in probes())
+    return all(meets(ask(port, packet(question)), expected) for question, expected in probes())
 
 
-def _ask(port: int, query: bytes) -> bytes:
+def ask(port: int, query: bytes) -> bytes:
     with socket.socket(type=socket.SOCK_DGRAM) as sock:
         sock.settimeout(0.2)
         sock.connect((HOST, port))
