@@ -63,7 +63,8 @@ class Responder:
         self._first = ORDERS[order]
         self._manners = manners or Manners()
         self._headers = plain_headers()
-        self._with_cookie: dict[bytes, Form] = {}  # by header and tail
+        # By the octets of the option, then by header and tail: a tail tells how long its options are, and may lie.
+        self._with_cookie: dict[int, dict[bytes, Form]] = {}
         # Names above absent ones -> their zone.  Search paths make few of them, and a zone is for the process's life.
         self._above: dict[bytes, Zone] = {}
 
@@ -155,13 +156,14 @@ class Responder:
         if end <= 12 or manners.cookies is None:
             return None
         tail = packet[end : end + TAIL_OCTETS]
-        form = self._with_cookie.get(header + tail)
+        forms = self._with_cookie.setdefault(octets, {})
+        form = forms.get(header + tail)
         if form is None:
             form = plain_form(header, tail, self._flags, manners.udp_octets, octets)
             if form is None:
                 return None
-            if len(self._with_cookie) < FORMS_KEPT:
-                self._with_cookie[header + tail] = form
+            if len(forms) < FORMS_KEPT:
+                forms[header + tail] = form
         option = manners.cookies.option(packet[4 - octets :], address, int(manners.clock()))
         return end, (*form[:7], form[7] + option)
 

@@ -25,6 +25,13 @@ def test_every_packet_of_the_corpus_and_all_its_beginnings(packet: bytes) -> Non
         HARNESS.check(packet[:length])
 
 
+def test_every_packet_of_the_corpus_after_all_others() -> None:
+    """What is kept from one packet must not answer another."""
+    harness = Harness()
+    for packet in PACKETS + PACKETS[::-1]:
+        harness.check(packet)
+
+
 def test_twenty_thousand_mutants() -> None:
     harness = Harness()
     for packet in mutants(Random(20_000), 20_000, PACKETS):
