@@ -9,7 +9,8 @@ import msgspec
 import yaml
 from yaml import events as ev
 
-from clusterdns.cluster.documents import Document, DocumentError, Limits, events, syntax_error, unless_template
+from clusterdns.cluster.documents import Document, DocumentError, Limits, events
+from clusterdns.cluster.yaml_errors import syntax_error, unless_template
 
 
 class Quoted(str):

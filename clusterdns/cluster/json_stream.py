@@ -70,7 +70,18 @@ def _end_of_json(text: bytes, at: int) -> tuple[int, tuple[str, int] | None]:
 
 def _syntax_error(part: Document, problem: str, position: int) -> DocumentError:
     line = part.line + part.text.count(b"\n", 0, position)
-    return DocumentError(line, f"malformed JSON: {problem}", "mend the JSON", "CD104")
+    if re.match(rb"[^\n\"]*(?://|#|/\*)", part.text[position : position + 100]):
+        return DocumentError(line, "malformed JSON: a comment", "remove it: JSON has none", "CD104")
+    return DocumentError(line, f"malformed JSON: {problem}", _REMEDIES.get(problem, "mend the JSON"), "CD104")
+
+
+_REMEDIES = {
+    "expected ',' or '}'": "write a comma behind the value before, or close what is open",
+    "expected ',' or ']'": "write a comma behind the value before, or close what is open",
+    "it ends in the middle": "close all braces and brackets, and look whether the rest of the file is lost",
+    "invalid escaped character": "write \\\\ for a backslash",
+    "nested too deep": "flatten it",
+}
 
 
 def json_items(document: Document, items: Sequence[Raw]) -> list[Document]:

@@ -13,6 +13,7 @@ from clusterdns.cluster import schema
 from clusterdns.cluster.build import build
 from clusterdns.cluster.documents import Path
 from clusterdns.cluster.faults import MOST_FAULTS, Fault, Faults, and_more, show
+from clusterdns.cluster.misfit import explain_misfit
 from clusterdns.cluster.misspelt import check_spelling
 from clusterdns.cluster.model import Key, Object, Place
 from clusterdns.cluster.validate import check
@@ -21,17 +22,6 @@ from clusterdns.errors import shortened
 Identity = tuple[str, Key]
 
 _MAX_LISTS = 8  # in one another
-_WORDS = {
-    "array": "a list",
-    "object": "a mapping",
-    "str": "text",
-    "int": "a number",
-    "float": "a fraction",
-    "bool": "true or false",
-    "null": "nothing",
-}
-_MISFIT = re.compile(r"Expected `(.*?)`, got `(.*?)`(?: - at `\$(.*)`)?")
-_STEP = re.compile(r"\.([A-Za-z]+)|\[(\d+)\]")
 
 
 class Items(Struct):
@@ -79,12 +69,24 @@ class Reading:
 
     def _read_one(self, source: Any, header: schema.Header, base: Path, implied: tuple[str, str]) -> None:
         version, kind = header.api_version or implied[0], header.kind or implied[1]
-        if not isinstance(version, str) or not isinstance(kind, str) or not version or not kind:
-            self._stray(base, "without apiVersion and kind", "write them if it is meant for a cluster")
+        missing = [
+            name for name, value in (("apiVersion", version), ("kind", kind)) if not isinstance(value, str) or not value
+        ]
+        if missing:
+            self._stray(
+                base, f"without {' and '.join(missing)}", f"write {_them(missing)} if it is meant for a cluster"
+            )
             return
         wire = schema.KINDS.get((version, kind))
         if wire is None:
             self.skipped[shortened(str(kind), 60)] += 1
+            if (version, kind) == ("v1", "List"):
+                self._tell(
+                    "", Fault(base, "warning", "CD201", "a List without a list of items; skipped", "write items")
+                )
+            elif near := _nearest(str(version), str(kind)):
+                what = f'"{shortened(kind)}" of "{shortened(version)}" is no kind of a cluster; skipped'
+                self._tell("", Fault((*base, "kind"), "warning", "CD234", what, f"write {near}"))
             return
         faults = Faults(texts_are_quoted=type(source) is Raw)
         place = self._place_of(source)
@@ -120,6 +122,27 @@ class Reading:
         return Place(self._place.path, line, self._place.offset)
 
 
+def _them(names: list[str]) -> str:
+    return "them" if len(names) > 1 else f"{names[0]} as text"
+
+
+def _nearest(version: str, kind: str) -> str:
+    """What was probably meant, where an API server's own groups have no such kind; other groups may have any."""
+    if not _OWN_GROUPS.fullmatch(version):
+        return ""
+    known = {name.lower(): name for name in _VERSIONS}
+    found = known.get(kind.lower()) or known.get(kind.lower().removesuffix("s"))
+    if not found:
+        return ""
+    if _VERSIONS[found] == version:
+        return f"kind: {found}"
+    return f"apiVersion: {_VERSIONS[found]}" + (f" and kind: {found}" if kind != found else "")
+
+
+_OWN_GROUPS = re.compile(r"(?:(?:apps|extensions|core|discovery\.k8s\.io)/)?v[0-9][a-z0-9]*", re.IGNORECASE)
+_VERSIONS = {kind: version for version, kind in reversed(schema.KINDS)} | {"List": "v1"}
+
+
 def _at(base: Path, fault: Fault) -> Fault:
     return replace(fault, path=(*base, *fault.path)) if base else fault
 
@@ -146,29 +169,12 @@ def read_object(
     try:
         written = schema.read(source, wire)
     except msgspec.ValidationError as error:
-        explain_misfit(faults, str(error))
+        explain_misfit(faults, str(error), source)
         return None
     check(faults, kind, version, written)
     if type(source) is dict:
         check_spelling(faults, kind, source)
     return None if faults.failed else build(kind, version, written, place)
-
-
-def explain_misfit(faults: Faults, message: str) -> None:
-    """msgspec's words -> ours.  It stops at the first misfit, unlike our own rules."""
-    found = _MISFIT.search(message)
-    if not found:
-        text, _, where = message.partition(" - at `$")
-        faults.error("CD201", _path(where), f"{text[:1].lower()}{text[1:]}", "write what Kubernetes expects there")
-        return
-    expected, got, where = found.groups()
-    wanted = " or ".join(_WORDS.get(word, word) for word in expected.split(" | ") if word != "null")
-    faults.error("CD201", _path(where or ""), f"must be {wanted}, not {_WORDS.get(got, got)}", f"write {wanted}")
-
-
-def _path(where: str) -> Path:
-    """msgspec's ``.spec.ports[0]`` as far as it can be told: ``[...]`` is a key that it does not name."""
-    return tuple(int(index) if index else name for name, index in _STEP.findall(where.split("[...]", maxsplit=1)[0]))
 
 
 def identity_of(source: Any, kind: str = "", *, whole: bool = True) -> Identity | None:

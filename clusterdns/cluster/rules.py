@@ -14,6 +14,8 @@ _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 _PORT_NAME = re.compile(r"(?=.{1,15}\Z)(?=.*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*")
 _FORBIDDEN = re.compile(r"[^-a-z0-9.]+")
+_HOSTS = ("hostname", "subdomain", "serviceName")
+_NO_LABEL = re.compile(r"[^-A-Za-z0-9_.]+")
 _LARGE = 1 << 31  # Kubernetes' ports and replicas are int32
 _TRUE, _FALSE = frozenset(("true", "yes", "on", "y")), frozenset(("false", "no", "off", "n"))  # YAML 1.1
 
@@ -64,8 +66,17 @@ def check_number(faults: Faults, path: Path, value: int | str | None) -> int | N
     try:
         return number(value)
     except ValueError:
-        faults.error("CD202", path, f"{value} is not a whole number", "write it with digits only")
+        faults.error("CD202", path, f"{value} is not a whole number", _number_remedy(str(value)))
         return None
+
+
+def _number_remedy(text: str) -> str:
+    if text.isdecimal() and text.strip("0"):
+        return f"write {text.lstrip('0')}: zeros in front are read as octal by some"
+    first, _, second = text.partition(":")
+    if first.isdecimal() and second.isdecimal():
+        return f"write port: {first} and, in a line of its own, targetPort: {second}"
+    return "write it with digits only"
 
 
 def check_flag(faults: Faults, path: Path, value: bool | str | None) -> None:
@@ -77,7 +88,8 @@ def check_flag(faults: Faults, path: Path, value: bool | str | None) -> None:
     except ValueError:
         quoted = True
     if quoted:
-        faults.error("CD202", path, f'must be true or false, not the text "{value}"', "write true or false, unquoted")
+        shown = f'the text "{value}"' if type(value) is Quoted or faults.texts_are_quoted else str(value)
+        faults.error("CD202", path, f"must be true or false, not {shown}", "write true or false, unquoted")
 
 
 def check_name(faults: Faults, path: Path, text: str, rule: Callable[[str], bool], code: str = "CD203") -> None:
@@ -86,23 +98,38 @@ def check_name(faults: Faults, path: Path, text: str, rule: Callable[[str], bool
     kind = "name with dots" if rule is is_subdomain else "name"
     limit = 253 if rule is is_subdomain else 63
     allowed = "a to z, 0 to 9 and inner hyphens" + (" and dots" if rule is is_subdomain else "")
-    better = _FORBIDDEN.sub("-", text.lower()).strip("-.")
-    if rule is not is_subdomain:
-        better = better.replace(".", "-")
+    better = _better_name(text, rule, path)
     remedy = f"write {better}" if better != text and rule(better) else f"use {allowed}, at most {limit} characters"
     faults.error(code, path, f'"{text}" is no valid {kind}', remedy)
+
+
+def _better_name(text: str, rule: Callable[[str], bool], path: Path) -> str:
+    """What was probably meant; not always a name."""
+    if not text.isascii():
+        return text
+    text = text.partition("://")[2].partition("/")[0] or text
+    text = re.sub(r":[0-9]+\Z", "", text)
+    if rule is is_label:
+        # A host is named by its first label; in other names a dot is as good as a hyphen.
+        text = text.partition(".")[0] if path[-1] in _HOSTS else text.replace(".", "-")
+    return re.sub(r"\.{2,}", ".", _FORBIDDEN.sub("-", text.lower())).strip("-.")
 
 
 def check_labels(faults: Faults, path: Path, labels: Mapping[str, str | None] | None) -> None:
     for key, value in (labels or {}).items():
         if not _is_label_key(key):
             text = f'"{key}" is no valid label key'
-            faults.error(
-                "CD204", (*path, key), text, "[prefix.example/]name: letters, digits, inner -_. and at most 63"
-            )
+            remedy = "write name or prefix.example/name, the name of letters, digits and inner -_. and at most 63 long"
+            faults.error("CD204", (*path, key), text, _label_remedy(key, remedy))
         if value and not _is_label_value(value):
             text = f'"{value}" is no valid label value'
-            faults.error("CD204", (*path, key), text, "use letters, digits and inner -_. only, at most 63 characters")
+            remedy = "use letters, digits and inner -_. only, at most 63 characters"
+            faults.error("CD204", (*path, key), text, _label_remedy(value, remedy))
+
+
+def _label_remedy(text: str, otherwise: str) -> str:
+    better = _NO_LABEL.sub("-", text).strip("-_.")
+    return f"write {better}" if better != text and "/" not in text and is_label_value(better) and better else otherwise
 
 
 _is_label_key = lru_cache(1 << 12)(is_label_key)
@@ -162,6 +189,10 @@ def _address_remedy(text: str) -> str:
         return f"write {'.'.join(str(int(part)) for part in parts)}: zeros in front are read as octal by some"
     if "/" in text:
         return "write one address, without a prefix length"
+    if text.startswith("["):
+        return "write it without brackets, and in quotes"
+    if len(parts) == 4 and ":" in parts[3]:
+        return "write the address without the port"
     return "write an address like 10.0.0.1 or fd00::1"
 
 

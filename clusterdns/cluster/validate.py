@@ -200,7 +200,10 @@ def _check_workload(faults: Faults, kind: str, api_version: str, wire: schema.Wi
         check_count(faults, ("spec", "ordinals", "start"), spec.ordinals.start)
     if spec.service_name:
         check_name(faults, ("spec", "serviceName"), spec.service_name, is_label)
-    template = spec.template or schema.Template()
+    if spec.template is None:
+        faults.error("CD205", ("spec", "template"), "required", "write the labels and containers of its pods")
+        return
+    template = spec.template
     _check_pod_spec(faults, ("spec", "template", "spec"), template.spec)
     if template.metadata:
         check_labels(faults, ("spec", "template", "metadata", "labels"), template.metadata.labels)
@@ -232,7 +235,8 @@ def _check_selector(faults: Faults, kind: str, api_version: str, spec: schema.Wo
     expressions = there(spec.selector.match_expressions)
     sound = [_check_expression(faults, (*path, "matchExpressions", i), e) for i, e in enumerate(expressions)]
     if not spec.selector.match_labels and not expressions:
-        faults.error("CD205", path, "must not be empty", "write matchLabels with labels of the template")
+        text = "has neither matchLabels nor matchExpressions"
+        faults.error("CD205", path, text, "write matchLabels with labels of the template")
     elif all(sound) and not matches(workload_selector(api_version, spec), template_labels(spec)):
         missing = [
             f"{key}: {value or ''}"
@@ -246,9 +250,11 @@ def _check_selector(faults: Faults, kind: str, api_version: str, spec: schema.Wo
 
 def _check_expression(faults: Faults, path: Path, expression: schema.Expression) -> bool:
     """Whether it can be evaluated."""
+    if not expression.operator:
+        faults.error("CD205", (*path, "operator"), "required", f"write one of {', '.join(_OPERATORS)}")
+        return False
     if expression.operator not in _OPERATORS:
-        text = f'"{expression.operator or ""}" is none of {", ".join(_OPERATORS)}'
-        faults.error("CD210", (*path, "operator"), text, "write one of them")
+        check_choice(faults, (*path, "operator"), expression.operator, _OPERATORS)
         return False
     if not expression.key:
         faults.error("CD205", (*path, "key"), "required", "write the label's name")

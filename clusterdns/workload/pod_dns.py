@@ -8,7 +8,7 @@ from clusterdns.cluster import schema
 from clusterdns.cluster.compose import compose
 from clusterdns.cluster.documents import Document, DocumentError, Path, locate, split
 from clusterdns.cluster.faults import Faults
-from clusterdns.cluster.manifest import explain_misfit
+from clusterdns.cluster.misfit import explain_misfit
 from clusterdns.cluster.rules import check_address, check_choice, check_flag, flag
 from clusterdns.errors import OperatorError, Problem
 from clusterdns.workload.resolv_conf import (
@@ -70,7 +70,7 @@ def _pod(document: Document, root: object, path: str) -> PodDns:
         wire = msgspec.convert(root, _Pod, strict=False)
         _check(faults, wire.spec or _Spec())
     except msgspec.ValidationError as error:
-        explain_misfit(faults, str(error))
+        explain_misfit(faults, str(error), root)
     meta = wire.metadata or schema.Meta()
     namespace = meta.namespace or "default"
     if faults.failed:
