@@ -285,4 +285,6 @@ def _validated(given: Mapping[str, Given], faults: list[Fault]) -> Settings | No
 def unknown(key: str) -> str:
     """``unknown setting listn; did you mean listen?``"""
     near = get_close_matches(key.lower(), SETTINGS, n=1)
-    return f"unknown setting {key}; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(SETTINGS)}")
+    return f"unknown setting {key}; " + (
+        f"did you mean {near[0]}?" if near else "`clusterdns config show` lists those there are"
+    )
