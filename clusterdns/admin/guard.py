@@ -22,7 +22,7 @@ class Guard:
     def middleware(self) -> Middleware:
         @web.middleware
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.path.startswith("/api/"):
+            if request.path.startswith("/api/") or "verbose" in request.query:
                 self._check(request)
             return await handler(request)
 

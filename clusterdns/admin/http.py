@@ -15,6 +15,9 @@ from clusterdns.errors import OperatorError
 Address = tuple[str, int]  # an IP address as text, and a port
 
 
+VERBOSE = 100  # problems in one answer
+
+
 class State(env.State, Protocol):
     def ready_reasons(self) -> Sequence[str]:
         """Why queries cannot be answered yet, a line each; nothing when they can."""
@@ -89,9 +92,16 @@ class HttpServer:
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(text="OK")
 
-    async def _ready(self, _: web.Request) -> web.Response:
+    async def _ready(self, request: web.Request) -> web.Response:
+        """With ``?verbose``, as in Kubernetes, problems too; they never make it fail: the last good state serves."""
         reasons = self._state.ready_reasons()
-        return web.Response(status=503 if reasons else 200, text="\n".join(reasons) or "OK")
+        lines = reasons or ["OK"]
+        if "verbose" in request.query and self._shows and self._shows.ready():
+            problems = self._shows.problems()
+            lines = [*lines, *map(str, problems[:VERBOSE])]
+            if len(problems) > VERBOSE:
+                lines.append(f"and {len(problems) - VERBOSE} more problems: /api/v1/problems has them")
+        return web.Response(status=503 if reasons else 200, text="\n".join(lines))
 
 
 async def _without_server(_: web.Request, response: web.StreamResponse) -> None:

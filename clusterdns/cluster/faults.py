@@ -41,8 +41,8 @@ CODES: dict[str, str] = {
     "CD219": "a selector's expression is incomplete",
     "CD231": "a pod without an IP is pending: nothing points to it",
     "CD232": "a field is probably misspelt",
-    "CD234": "a kind or version is probably misspelt",
     "CD233": "a slice says no Service: nothing is published from it",
+    "CD234": "a kind or version is probably misspelt",
 }
 
 
