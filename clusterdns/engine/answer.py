@@ -3,17 +3,24 @@
 from clusterdns.engine import gate
 from clusterdns.engine.cookies import REPLY_OCTETS
 from clusterdns.engine.edns import OPT
-from clusterdns.engine.gate import FORMERR, NOTIMP, Query, Rejected
+from clusterdns.engine.gate import FORMERR, HEADER_OCTETS, NOTIMP, Query, Rejected
 from clusterdns.engine.manners import CH, NOBODY, TCP, UDP, Manners
 from clusterdns.engine.order import ORDERS
 from clusterdns.engine.plain import (
+    BOTH,
+    BOTH_HEAD,
+    BOTH_HEAD_END,
+    CLIENT,
+    CLIENT_HEAD,
+    CLIENT_HEAD_END,
     FORMS_KEPT,
     OPT_OCTETS,
+    OPTION_HEAD_OCTETS,
     PLAIN_OCTETS,
     TAIL_OCTETS,
     TYPE_OCTETS,
     Form,
-    cookie_octets,
+    Forms,
     plain_form,
     plain_headers,
 )
@@ -62,9 +69,8 @@ class Responder:
         self._recursion = recursion
         self._first = ORDERS[order]
         self._manners = manners or Manners()
+        self._cookies, self._clock = self._manners.cookies, self._manners.clock
         self._headers = plain_headers()
-        # By the octets of the option, then by header and tail: a tail tells how long its options are, and may lie.
-        self._with_cookie: dict[int, dict[bytes, Form]] = {}
         # Names above absent ones -> their zone.  Search paths make few of them, and a zone is for the process's life.
         self._above: dict[bytes, Zone] = {}
 
@@ -84,10 +90,10 @@ class Responder:
         end = len(packet) - tail_octets
         form = forms.get(packet[end:])
         if form is None:
-            found_form = self._learn(packet, end, address)
-            if found_form is None:
+            learned = self._learn(packet, end, forms, address)
+            if learned is None:
                 return self._slow(packet, transport, address)
-            end, form = found_form
+            end, form = learned
         rtype, question, found, nodata, nxdomain, has_opt, limit, opt = form
         # Whatever stands in the name's place: a hit is proved by equality.
         written = packet[12:end]
@@ -133,39 +139,31 @@ class Responder:
         # The apex is the question's suffix: its offset says how long the rest is.
         return b"".join((packet[:2], head, written, question, zone.tail(end - len(zone.apex)), opt))
 
-    def _learn(self, packet: bytes, end: int, address: str) -> tuple[int, Form] | None:
+    def _learn(self, packet: bytes, end: int, forms: Forms, address: str) -> tuple[int, Form] | None:
         """Of a packet with a plain header: where its name ends, and its form; None where it has none.
 
-        *end*: where the name would end without options.
+        *end*: where the name would end without options.  *forms*: those of its header.
         """
-        header = packet[2:12]
-        tail_octets, forms = self._headers[header]
-        if tail_octets == TAIL_OCTETS and (octets := cookie_octets(packet)):
-            return self._cookie_form(packet, header, octets, address)
-        form = plain_form(header, packet[end:], self._flags, self._manners.udp_octets)
+        option = 0  # octets of a COOKIE option
+        if self._cookies is not None and packet[11]:
+            option = CLIENT if packet[-CLIENT:CLIENT_HEAD_END] == CLIENT_HEAD else 0
+            option = option or (BOTH if packet[-BOTH:BOTH_HEAD_END] == BOTH_HEAD else 0)
+        end -= option
+        # With the option's head, which tells its length as well: that in the OPT may lie.
+        tail = packet[end : end + TAIL_OCTETS + OPTION_HEAD_OCTETS] if option else packet[end:]
+        form = forms.get(tail)
         if form is None:
-            return None
-        if len(forms) < FORMS_KEPT:
-            forms[packet[end:]] = form
-        return end, form
-
-    def _cookie_form(self, packet: bytes, header: bytes, octets: int, address: str) -> tuple[int, Form] | None:
-        """As ``_learn``, for a packet that ends in a COOKIE option of so many *octets*."""
-        end = len(packet) - octets - TAIL_OCTETS
-        manners = self._manners
-        if end <= 12 or manners.cookies is None:
-            return None
-        tail = packet[end : end + TAIL_OCTETS]
-        forms = self._with_cookie.setdefault(octets, {})
-        form = forms.get(header + tail)
-        if form is None:
-            form = plain_form(header, tail, self._flags, manners.udp_octets, octets)
-            if form is None:
+            header, before = packet[2:12], tail[:TAIL_OCTETS]
+            form = plain_form(header, before, self._flags, self._manners.udp_octets, option)
+            if form is None or end <= HEADER_OCTETS:
                 return None
             if len(forms) < FORMS_KEPT:
-                forms[header + tail] = form
-        option = manners.cookies.option(packet[4 - octets :], address, int(manners.clock()))
-        return end, (*form[:7], form[7] + option)
+                forms[tail] = form
+        if not option or self._cookies is None:
+            return end, form
+        cookie = self._cookies.option(packet[OPTION_HEAD_OCTETS - option :], address, self._clock())
+        rtype, question, found, nodata, nxdomain, has_opt, limit, opt = form
+        return end, (rtype, question, found, nodata, nxdomain, has_opt, limit, opt + cookie)
 
     def _zone_above(self, above: bytes) -> Zone | None:
         """The zone of *above*, which is not in the table; None where it is not well-formed, or somebody may be told

@@ -30,27 +30,31 @@ class Cookies:
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._secrets = tuple(secrets)
-        self._kept: dict[tuple[bytes, str], tuple[int, bytes]] = {}  # (cookie, address) -> (when made, option)
+        self._kept: dict[tuple[bytes, str], tuple[float, bytes]] = {}  # (cookie, address) -> (when made, option)
 
-    def option(self, cookie: bytes, address: str, now: int) -> bytes:
+    def option(self, cookie: bytes, address: str, now: float) -> bytes:
         """The whole COOKIE option of a response to *cookie*: what the client sent, 8 octets of its own at least.
 
         A server cookie that is valid, young and signed with the first secret is returned as it is; else the client
         gets a fresh one, good for an hour.  *now*: Unix seconds.
         """
-        kept = self._kept.get((cookie, address))
-        if kept and 0 <= now - kept[0] < _REPEATED_FOR:
+        key = cookie, address
+        kept = self._kept.get(key)
+        if kept is not None and 0 <= now - kept[0] < _REPEATED_FOR:
             return kept[1]
+        option = self._make(cookie, address, int(now))
+        if len(self._kept) >= _KEPT:
+            self._kept.clear()
+        self._kept[key] = now, option
+        return option
+
+    def _make(self, cookie: bytes, address: str, now: int) -> bytes:
         client, server = cookie[:CLIENT_OCTETS], cookie[CLIENT_OCTETS:]
         young = is_timely(server, now) and age_of(server, now) <= _RENEW_AFTER
         if not (young and server[8:] == _hash(self._secrets[0], client + server[:8], address)):
             head = _HEAD + struct.pack("!I", now & 0xFFFFFFFF)
             server = head + _hash(self._secrets[0], client + head, address)
-        option = _OPTION + client + server
-        if len(self._kept) >= _KEPT:
-            self._kept.clear()
-        self._kept[cookie, address] = now, option
-        return option
+        return _OPTION + client + server
 
     def is_valid(self, cookie: bytes, address: str, now: int) -> bool:
         """Whoever shows such a *cookie* can be reached at *address*."""

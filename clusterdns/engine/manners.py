@@ -39,7 +39,7 @@ class Manners(Struct, frozen=True):
         """Of the response to a query with *edns* from *address*: what was asked for, and is told."""
         found = b""
         if edns.cookie and self.cookies:
-            found += self.cookies.option(edns.cookie, address, int(self.clock()))
+            found += self.cookies.option(edns.cookie, address, self.clock())
         if edns.nsid and self.server_id:
             found += option(NSID, self.server_id.encode())
         if edns.keepalive is not None and transport == TCP and self.tcp_idle is not None:

@@ -16,6 +16,13 @@ AD = 0x0020
 PLAIN_OCTETS = 512
 TYPE_OCTETS, OPT_OCTETS = 4, 11  # type and class of the question; an OPT without options
 TAIL_OCTETS = TYPE_OCTETS + OPT_OCTETS  # behind the name of a query with EDNS and no option
+
+# A COOKIE option at the end of a packet, as clients send it: with their cookie only, or with the server's as well.
+OPTION_HEAD_OCTETS = 4
+CLIENT, BOTH = OPTION_HEAD_OCTETS + CLIENT_OCTETS, OPTION_HEAD_OCTETS + CLIENT_OCTETS + SERVER_OCTETS
+CLIENT_HEAD, CLIENT_HEAD_END = struct.pack("!HH", COOKIE, CLIENT_OCTETS), -CLIENT_OCTETS
+BOTH_HEAD, BOTH_HEAD_END = struct.pack("!HH", COOKIE, CLIENT_OCTETS + SERVER_OCTETS), -CLIENT_OCTETS - SERVER_OCTETS
+
 FORMS_KEPT = 1024  # for each header: types, and sizes in the OPT
 
 # Type; type and class as they came; flags of a hit; flags and counts of NODATA and of NXDOMAIN; "has an OPT"; the
@@ -58,15 +65,3 @@ def plain_form(header: bytes, tail: bytes, flags: int, udp_octets: int, options:
     found, absent = flags.to_bytes(2), (flags | NXDOMAIN).to_bytes(2)
     negative = section_counts(0, 1, bool(opt))
     return rtype, question, found, found + negative, absent + negative, bool(opt), limit, answered
-
-
-def cookie_octets(packet: bytes) -> int:
-    """How long the COOKIE option at the end of *packet* is, as clients send it; 0: there is none."""
-    if packet[-_CLIENT:_CLIENT_HEAD_END] == _CLIENT_HEAD:
-        return _CLIENT
-    return _BOTH if packet[-_BOTH:_BOTH_HEAD_END] == _BOTH_HEAD else 0
-
-
-_CLIENT, _BOTH = 4 + CLIENT_OCTETS, 4 + CLIENT_OCTETS + SERVER_OCTETS
-_CLIENT_HEAD, _CLIENT_HEAD_END = struct.pack("!HH", COOKIE, CLIENT_OCTETS), -CLIENT_OCTETS
-_BOTH_HEAD, _BOTH_HEAD_END = struct.pack("!HH", COOKIE, CLIENT_OCTETS + SERVER_OCTETS), -CLIENT_OCTETS - SERVER_OCTETS

@@ -9,6 +9,7 @@ from load import Question
 from processes import MeasureError, run
 
 OUTSTANDING = 100  # queries under way: dnsperf sends the next when one is answered
+COOKIE = "10:2464c4abcf10c957"  # EDNS option and content: a client's cookie, the same in every query
 TIMEOUT = 1  # seconds after which a query counts as lost
 
 
@@ -24,10 +25,12 @@ def write(path: Path, questions: Sequence[Question]) -> None:
     path.write_text("".join(f"{name} {rtype}\n" for name, rtype in questions))
 
 
-def measure(port: int, queries: Path, seconds: float, core: int) -> Run:
+def measure(port: int, queries: Path, seconds: float, core: int, *, cookie: bool = False) -> Run:
     """Raises MeasureError with what dnsperf said where that is no result."""
     limits = ["-l", f"{seconds:g}", "-q", str(OUTSTANDING), "-t", str(TIMEOUT)]
     command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(queries), "-e", *limits]
+    if cookie:
+        command += ["-E", COOKIE]
     text = run(command, core, seconds + 30)
     rcodes = re.search(r"Response codes:\s+(.*)", text)
     return Run(

@@ -9,8 +9,9 @@ HEADLESS_EVERY = 10
 ENDPOINTS = 3  # of a headless Service
 DOMAIN = "cluster.local"
 FOREIGN = ("www.example.com", "api.example.org", "registry.example.net")
-LOADS = ("hits", "nodata", "nxdomain", "mix")
-RCODES = {"hits": {"NOERROR"}, "nodata": {"NOERROR"}, "nxdomain": {"NXDOMAIN"}, "mix": {"NOERROR", "NXDOMAIN"}}
+LOADS = ("hits", "nodata", "nxdomain", "mix", "cookies")  # the last is the mix, from a client that sends its cookie
+_BOTH = {"NOERROR", "NXDOMAIN"}
+RCODES = {"hits": {"NOERROR"}, "nodata": {"NOERROR"}, "nxdomain": {"NXDOMAIN"}, "mix": _BOTH, "cookies": _BOTH}
 _STEP = 7919  # coprime to SERVICES: visits all of them, far from one to the next
 
 Question = tuple[str, str]  # name, type
@@ -30,7 +31,7 @@ def manifests() -> bytes:
 
 def questions(load: str) -> list[Question]:
     """In an order in which neighbours have nothing to do with each other."""
-    if load == "mix":
+    if load in ("mix", "cookies"):
         thirds = zip(*(questions(each) for each in LOADS[:3]), strict=True)
         return [question for third in thirds for question in third]
     numbers = [number * _STEP % SERVICES for number in range(SERVICES)]

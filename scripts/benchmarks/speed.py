@@ -110,7 +110,7 @@ def _measure(running: Sequence[Running], folder: Path, options: argparse.Namespa
 
 def _sample(one: Running, load: str, queries: Path, seconds: float, core: int) -> Sample:
     before = one.process.cpu_ns()
-    done = dnsperf.measure(one.port, queries, seconds, core)
+    done = dnsperf.measure(one.port, queries, seconds, core, cookie=load == "cookies")
     used = one.process.cpu_ns() - before
     right = sum(done.rcodes.get(code, 0) for code in RCODES[load])
     return Sample(
