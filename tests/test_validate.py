@@ -252,7 +252,7 @@ SLICES = {
     V4 + "endpoints: [{addresses: [169.253.0.1]}, {addresses: [224.0.1.1]}]": [],
     V4 + "endpoints: [{addresses: [10.0.0.1], hostname: a.b}]": ['CD214 endpoints[0].hostname: "a.b" is no valid name'],
     V4 + "endpoints: [{addresses: [10.0.0.1], conditions: {ready: maybe}}]": [
-        'CD202 endpoints[0].conditions.ready: must be true or false, not maybe'
+        "CD202 endpoints[0].conditions.ready: must be true or false, not maybe"
     ],
     V4 + f"endpoints: [{', '.join(['{addresses: [10.0.0.1]}'] * 1001)}]": [
         "CD216 endpoints: 1001 endpoints, at most 1000 are allowed"
