@@ -7,6 +7,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
 
@@ -210,7 +211,7 @@ def _cached(
     document: Document, path: str, cache: DocumentCache, implied: tuple[str, str] | None, limits: Limits
 ) -> _Unit:
     """*implied*: apiVersion and kind that a typed list gives to its JSON items; None for YAML."""
-    key = blake2b(document.text, digest_size=16, key=repr(implied).encode()[:64]).digest()
+    key = blake2b(document.text, digest_size=16, key=_salt(implied)).digest()
     place = Place(path, document.line, document.offset)
     unit = cache.get(key, place)
     if unit is None:
@@ -225,6 +226,12 @@ def _cached(
             unit = _rejected(document, path, DocumentError(document.line, text, "report this as a bug", "CD109"))
         cache.put(key, unit)
     return unit
+
+
+@lru_cache(64)
+def _salt(implied: tuple[str, str] | None) -> bytes:
+    """The same text is read otherwise in a List of another kind."""
+    return repr(implied).encode()[:64]
 
 
 def _read_yaml(document: Document, path: str, limits: Limits) -> _Unit:

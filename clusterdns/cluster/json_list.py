@@ -20,6 +20,7 @@ _COMMA = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 _CLOSING = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
 _LIST_END = re.compile(rb"[ \t\r\n]*\]")
 _MOST_FIELDS = 16  # kubectl writes four
+_BLANKS = b" \t\r\n"
 _TEXT = msgspec.json.Decoder(str)
 
 
@@ -94,8 +95,10 @@ class _Reader:
             raise _OtherwiseError from None
         if octets == WINDOW:  # it may go on
             raise _OtherwiseError
-        self._at = begin + octets
-        return begin, self._at
+        self._at = end = begin + octets
+        while self._data[end - 1] in _BLANKS:  # the same item, whether or not another one follows
+            end -= 1
+        return begin, end
 
     def _text(self, begin: int, end: int) -> str:
         try:

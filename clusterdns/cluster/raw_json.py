@@ -24,9 +24,10 @@ def value_octets(text: bytes | memoryview) -> int:
     try:
         _RAW.decode(text)
     except msgspec.DecodeError as error:
-        if "trailing characters" not in str(error):
+        problem = str(error)
+        if "trailing characters" not in problem:
             raise
-        return position_in(error) - _TRAILING_SHIFT
+        return int(problem[problem.rindex(" ") + 1 : -1]) - _TRAILING_SHIFT  # "… (byte 17)"
     return len(text)
 
 

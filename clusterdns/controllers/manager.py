@@ -62,7 +62,7 @@ class Controllers:
         for change in changes:
             self._note(state, change)
         if self._enabled:
-            services = [(_service(old), _service(new)) for old, new in changes if _service(old) or _service(new)]
+            services = [(_service(old), _service(new)) for old, new in changes if isinstance(old or new, Service)]
             self._cluster_ips.take(services)
             self._node_ports.take(services)
             if self._stand_ins:

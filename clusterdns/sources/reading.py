@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from clusterdns.cluster.documents import Limits
 from clusterdns.cluster.events import Event
 from clusterdns.cluster.model import Object
+from clusterdns.collector import collector_paused
 from clusterdns.errors import Problem
 from clusterdns.sources.folder import Inode, check_roots, inode_of
 from clusterdns.sources.holding import Holding
@@ -80,6 +81,7 @@ class Reader:
         self._report = Report()
         self._documents: tuple[Problem, ...] = ()  # problems of what is in the files
 
+    @collector_paused()
     def look(self, hold: float, again: bool = False, hints: Collection[str] | None = None) -> Look:
         """Scan; *hold* and *hints* as in ``Scanner.scan``, *again*: read every file anew.
 

@@ -148,28 +148,33 @@ def section_counts(answers: int, authority: int, additional: int) -> bytes:
 
 def encode_rrset(rrset: RRset, owner: bytes) -> bytes:
     """The records with *owner* (a pointer or a whole name) before each."""
-    head = owner + struct.pack("!HHI", rrset.rtype, IN, rrset.ttl)
-    parts = []
-    for rdata in rrset.rdatas:
-        wire = rdata.to_wire()
-        parts.append(head + len(wire).to_bytes(2) + wire)
-    return b"".join(parts)
+    head = owner + _fixed(rrset.rtype, rrset.ttl)
+    wires = [rdata.to_wire() for rdata in rrset.rdatas]
+    return b"".join([head + len(wire).to_bytes(2) + wire for wire in wires])
+
+
+@lru_cache(64)
+def _fixed(rtype: int, ttl: int) -> bytes:
+    """TYPE, CLASS and TTL: the same few everywhere."""
+    return struct.pack("!HHI", rtype, IN, ttl)
 
 
 def entry(rrset: RRset, additional: Iterable[RRset] = ()) -> Entry:
     """Prepared for a question that is exactly ``rrset.owner``."""
-    wire = encode_rrset(rrset, OWNER)
-    first = len(rrset.rdatas[0].to_wire())
+    wire, count = encode_rrset(rrset, OWNER), len(rrset.rdatas)
+    more_rrsets = tuple(additional)
+    if not more_rrsets:
+        stride = len(wire) // count if count > 1 and rrset.rtype in (1, 28) else 0
+        return Entry(wire, ((count, len(wire)),), stride, section_counts(count, 0, 0), section_counts(count, 0, 1))
     parts, end = [wire], len(wire)
-    count, cuts, extra = len(rrset.rdatas), [(len(rrset.rdatas), end)], 0
-    for more in additional:
+    cuts, extra = [(count, end)], 0
+    for more in more_rrsets:
         parts.append(encode_rrset(more, compress(more.owner, rrset.owner)))
         end += len(parts[-1])
         cuts.append((len(more.rdatas), end))
         extra += len(more.rdatas)
-    stride = 12 + first if rrset.rtype in (1, 28) and count > 1 and not extra else 0
     counts = section_counts(count, 0, extra), section_counts(count, 0, extra + 1)
-    return Entry(b"".join(parts), tuple(cuts), stride, *counts)
+    return Entry(b"".join(parts), tuple(cuts), 0, *counts)
 
 
 def compress(name: Name, question: Name) -> bytes:
@@ -197,8 +202,11 @@ def with_addresses(rrsets: Sequence[RRset]) -> list[tuple[RRset, list[RRset]]]:
     for rrset in rrsets:
         if rrset.rtype in (1, 28):
             addresses.setdefault(rrset.owner, []).append(rrset)
-    paired = []
+    paired: list[tuple[RRset, list[RRset]]] = []
     for rrset in rrsets:
-        targets = dict.fromkeys(rdata.target for rdata in rrset.rdatas if isinstance(rdata, SRV))
-        paired.append((rrset, [more for target in targets for more in addresses.get(target, ())]))
+        if rrset.rtype == SRV.rtype:
+            targets = dict.fromkeys([rdata.target for rdata in rrset.rdatas if isinstance(rdata, SRV)])
+            paired.append((rrset, [more for target in targets for more in addresses.get(target, ())]))
+        else:
+            paired.append((rrset, []))
     return paired

@@ -5,6 +5,7 @@ cannot hold (over 63 octets a label, over 255 a name) are left out: the API allo
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from clusterdns.cluster.addresses import address_text
 from clusterdns.cluster.model import READY, Endpoint, EndpointSlice, Key, Published, Service
@@ -16,9 +17,12 @@ SCHEMA_VERSION = b"1.1.0"
 SCHEMA_VERSION_TTL = 28800  # seconds; the specification's example, kept by CoreDNS whatever its ttl
 
 
+_inner_label = lru_cache(1 << 10)(label)  # of namespaces, ports and protocols, which come again and again
+
+
 def service_name(key: Key, zone: Name) -> Name:
     """``web.shop.svc.cluster.local.``  Raises ValueError where no name can hold it."""
-    return child(label(key.name) + label(key.namespace) + b"\x03svc", zone)
+    return child(label(key.name) + _inner_label(key.namespace) + b"\x03svc", zone)
 
 
 def endpoint_label(endpoint: Endpoint, pod_names: bool = False) -> str:
@@ -125,7 +129,7 @@ def _below(text: str, base: Name) -> Name | None:
 def _port_owner(name: str, protocol: str, base: Name) -> Name | None:
     """``_http._tcp.`` + *base*; None for a 63-character port name, which the API allows and DNS cannot hold."""
     try:
-        return child(label(f"_{name}") + label(f"_{protocol}"), base)
+        return child(_inner_label(f"_{name}") + _inner_label(f"_{protocol}"), base)
     except ValueError:
         return None
 

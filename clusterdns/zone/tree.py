@@ -25,7 +25,7 @@ from clusterdns.zone.records import (
     records_for,
     service_name,
 )
-from clusterdns.zone.reverse import IN_ADDR, IP6, Addresses, Moves
+from clusterdns.zone.reverse import IN_ADDR, IP6, Addresses, Moves, emptied
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -132,6 +132,8 @@ class Tree:
             moves.note(key, addresses_of(old) if old else set(), addresses_of(new) if new else set())
             change.records_changed = True
         reverse = yield from self.reverse.moved(moves)
+        yield from emptied(moves.gained)
+        yield from emptied(moves.lost)
         return Prepared(change, accepted, namespaces, reverse, pod_names, moved)
 
     def apply(self, prepared: Prepared) -> None:
