@@ -54,3 +54,11 @@ def test_the_readme_names_no_command_that_does_not_exist() -> None:
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+def test_its_dig_lines_are_among_those_that_are_run() -> None:
+    """``tests/test_zones_readme.py`` runs every one of zones/README.md."""
+    run = [line for line in (ROOT / "zones" / "README.md").read_text().splitlines() if line]
+    for command, output in re.findall(r"^\$ (dig .*)\n(.*)$", README, re.MULTILINE):
+        at = [line.removesuffix(" A") for line in run].index(f"$ {command}")
+        assert run[at + 1] == output
