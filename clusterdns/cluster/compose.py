@@ -37,14 +37,17 @@ def compose(document: Document, limits: Limits = Limits()) -> Composed:  # noqa:
             "CD102",
         )
     composer = _Composer(limits, document.line)
+    handle = composer.handle
     try:
         for event in events(document.text):
-            composer.handle[type(event)](event)
+            handle[type(event)](event)
     except yaml.YAMLError as error:
         raise unless_template(syntax_error(error, document, composer.root), document) from None
     except DocumentError as error:
         error.partial = composer.root
         raise unless_template(error, document) from None
+    finally:
+        handle.clear()  # It leads back to the composer: the tree would stay until the collector of cycles comes by.
     return Composed(composer.root, composer.line, composer.item_lines)
 
 

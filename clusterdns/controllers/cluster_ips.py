@@ -20,6 +20,8 @@ def families(service: Service, cluster: Sequence[int]) -> tuple[int, ...]:
     """
     if service.type == "ExternalName":
         return ()
+    if len(service.cluster_ips) == 1 and not (service.ip_families or service.ip_family_policy or service.headless):
+        return (family(service.cluster_ips[0]),)  # as most are
     written = dict.fromkeys((*service.ip_families, *map(family, service.cluster_ips)))
     found = tuple(written) or tuple(cluster[:1]) or (4,)
     other = 4 if found[0] == 6 else 6

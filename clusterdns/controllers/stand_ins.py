@@ -130,8 +130,8 @@ class StandIns:
 
     def _in_ranges(self, item: Object | None) -> list[bytes]:
         """The addresses of *item* that a stand-in could have."""
-        addresses = _addresses(item)
-        if not addresses or not self._bounds:
+        addresses = _addresses(item) if item and self._bounds else ()
+        if not addresses:
             return []
         # Comparing octets is all that most of 150,000 endpoints cost.
         return [

@@ -108,12 +108,13 @@ class Addresses(Struct, frozen=True):
 
     def moved(self, moves: "Moves") -> "Generator[None, None, Addresses]":
         """The next version.  Yields after each small piece of work."""
+        if not (self.four.chunks or self.six.chunks or moves.lost):
+            return (yield from _first(moves))
         changes: dict[int, dict[bytes, Holders]] = {4: {}, 16: {}}
-        known = bool(self.four.chunks or self.six.chunks)
         for few in _pieces(list(moves.gained)):
             for address in few:
                 gained = moves.gained[address]
-                holders = self.of(address).holders(address) if known else ()
+                holders = self.of(address).holders(address)
                 if holders or len(gained) > 1:
                     lost = moves.lost.get(address, ())
                     gained = tuple(sorted((set(holders) - set(lost)) | set(gained)))
@@ -135,6 +136,7 @@ class Moves:
     """Who came to hold which addresses in a round, and who ceased to."""
 
     def __init__(self) -> None:
+        self.shared: set[bytes] = set()  # addresses that several came to hold, or ceased to
         self.gained: dict[bytes, Holders] = {}
         self.lost: dict[bytes, Holders] = {}
 
@@ -145,7 +147,22 @@ class Moves:
                 kept.update(dict.fromkeys(addresses, mine))
                 continue
             for address in addresses:
+                if address in kept:
+                    self.shared.add(address)
                 kept[address] = kept[address] + mine if address in kept else mine
+
+
+def _first(moves: Moves) -> Generator[None, None, Addresses]:
+    """The first version, where nothing was before: what is known of 150,000 addresses need not be asked of each."""
+    four = dict(moves.gained)
+    yield
+    for address in moves.shared:
+        four[address] = tuple(sorted(four[address]))
+    six = {}
+    for few in _pieces(list(four)):
+        six.update({address: four.pop(address) for address in few if len(address) == 16})
+        yield
+    return Addresses((yield from AddressIndex().changed(four)), (yield from AddressIndex().changed(six)))
 
 
 def emptied(kept: dict[bytes, Holders]) -> Generator[None, None, None]:
