@@ -131,8 +131,9 @@ def _start(folder: Path, served: Path, rest: float) -> tuple[float, float, float
 
 
 def _serve(folder: Path, served: Path, port: int) -> Process:
-    command = [sys.executable, "-m", "clusterdns", "serve", str(served), "--listen", f"127.0.0.1:{port}"]
-    return Process("clusterdns", [*command, "--http", f"127.0.0.1:{free_port()}"], folder, None)
+    http = next(other for other in iter(free_port, None) if other != port)
+    listening = ["--listen", f"127.0.0.1:{port}", "--http", f"127.0.0.1:{http}"]
+    return Process("clusterdns", [sys.executable, "-m", "clusterdns", "serve", str(served), *listening], folder, None)
 
 
 def _until(process: Process, port: int, generation: int) -> None:
