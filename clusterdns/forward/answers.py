@@ -1,0 +1,36 @@
+"""What is asked of others, and what they said: bytes as they came, and where to patch them."""
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from clusterdns.zone.names import Name
+
+
+class Question(NamedTuple):
+    """All that an answer depends on, so that it is the key of the cache, too."""
+
+    name: Name  # lower case
+    rtype: int
+    dnssec_ok: bool = False  # DO
+    checking_disabled: bool = False  # CD
+
+
+class Foreign(Struct, frozen=True, gc=False):
+    """The answer to a Question.
+
+    *wire* is its answer and authority section, with offsets as behind a header and a question for that very name, so
+    that it begins at 12 + len(name) + 4.  It holds no OPT and no additional record.
+    """
+
+    rcode: int  # all twelve bits
+    authentic: bool  # AD
+    wire: bytes
+    answers: int  # records
+    authority: int  # records
+    cuts: tuple[int, ...]  # the end of each record in wire
+    ttls: tuple[int, ...]  # where in wire each TTL stands
+    pointers: tuple[int, ...]  # where in wire each compression pointer stands
+    ttl: int  # seconds: the least TTL of a positive answer, RFC 2308 §5 for a negative one; not bounded yet
+    end: Name  # lower case: the last name of its alias chain
+    error: tuple[int, str] | None = None  # the Extended DNS Error that came with it
