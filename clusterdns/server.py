@@ -177,7 +177,7 @@ class Server:
                 settings = await asyncio.to_thread(self._load)
                 if settings != self._settings:
                     await self._change(settings)
-                self._backend.source.request_scan()
+                self._backend.source.refresh()
             except (OperatorError, BackendError) as fault:
                 for line in str(fault).splitlines():
                     logger.error("settings not reloaded: %s", line)

@@ -110,13 +110,13 @@ def test_the_timer_finds_what_no_hint_told(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_request_scan_does_not_wait_for_the_timer(tmp_path: Path) -> None:
+def test_refresh_does_not_wait_for_the_timer(tmp_path: Path) -> None:
     async def main() -> None:
         web = write(tmp_path / "web.yaml", service("web"))
         async with Rounds(Manifests([str(tmp_path)], clock=AGED, interval=3600, watch=False)) as rounds:
             await rounds.next()
             write(web, service("web", "b.example"))
-            rounds.source.request_scan()
+            rounds.source.refresh()
             assert await rounds.shown() == ["+web=b.example"]
 
     asyncio.run(main())

@@ -6,6 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from clusterdns.cluster.model import Key, Object
+from clusterdns.errors import Problem
 
 # Kinds as sources name them: the API's, so "Deployment" and not "Workload".
 Kind = str
@@ -30,6 +31,37 @@ class Delete(Struct, frozen=True):
 Event = Replace | Upsert | Delete
 
 
+class KindStatus(Struct, frozen=True):
+    """How one kind of objects is followed."""
+
+    kind: Kind
+    synced: bool  # it has been listed
+    objects: int
+    lag: float | None  # seconds since the source last confirmed what it said of them; None: it never has
+    error: str = ""  # the last one, as long as nothing has gone well since
+    repaired: int = 0  # objects that a comparison with the source found to be otherwise
+
+
+class SourceStatus(Struct, frozen=True):
+    """How a source is."""
+
+    name: str  # manifests | kubernetes
+    where: str  # the API server's URL, or the paths
+    synced: bool  # all that is needed has been read
+    kinds: tuple[KindStatus, ...] = ()  # of a live API
+    error: str = ""  # what keeps all kinds from being followed
+    files: int = 0  # of manifests
+    scan_seconds: float = 0.0  # that the last look at them took
+    lag: float | None = None  # seconds: the greatest of the kinds, or since the last look began; None: never
+
+    def unsynced(self) -> str:
+        """Which kinds are missing and why, for a person; "" where none is."""
+        if self.synced:
+            return ""
+        missing = [f"{one.kind}{f' ({one.error})' if one.error else ''}" for one in self.kinds if not one.synced]
+        return f"not listed yet: {', '.join(missing)}" if missing else self.error or "the first scan is not finished"
+
+
 class Source(Protocol):
     """Files and an API server look alike from here."""
 
@@ -40,3 +72,13 @@ class Source(Protocol):
 
         Reconnects by itself.  Raises BackendError only when retrying cannot help.
         """
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Of single objects, by path and line."""
+
+    def refresh(self) -> None:
+        """Look at everything again, soon."""
+
+    def status(self) -> SourceStatus:
+        """As of now; costs next to nothing."""

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from math import inf
 
 from clusterdns.cluster.documents import Limits
-from clusterdns.cluster.events import Event
+from clusterdns.cluster.events import Event, SourceStatus
 from clusterdns.errors import Problem, printable
 from clusterdns.problem_log import log_news
 from clusterdns.sources.folder import check_roots
@@ -51,6 +51,7 @@ class Manifests:
         self._hinted = False  # since the last change
         self._hints: set[str] | None = set()  # paths since the last look; None: anything may have changed
         self._distant: dict[str, str] = {}  # as last told
+        self._whole_began = -inf  # monotonic; the last look at everything that took in what it saw
 
     @property
     def report(self) -> Report:
@@ -73,10 +74,17 @@ class Manifests:
     def scan_seconds(self) -> float:
         return self._report.seconds
 
-    def request_scan(self) -> None:
+    def refresh(self) -> None:
         """Scan now, and read every file whether it seems changed or not."""
         self._again = True
         self._wake.set()
+
+    def status(self) -> SourceStatus:
+        lag = self._clock.monotonic() - self._whole_began if self._whole_began > -inf else None
+        where = ", ".join(self._paths)
+        return SourceStatus(
+            self.name, where, lag is not None, files=self.files, scan_seconds=self.scan_seconds, lag=lag
+        )
 
     async def rounds(self) -> AsyncIterator[Sequence[Event]]:
         """See ``events.Source``.  Raises OperatorError before the first round if a path cannot be read."""
@@ -91,7 +99,10 @@ class Manifests:
                 hints, self._hints = self._hints, set()
                 if again or self._clock.monotonic() - whole_at >= self._rest(whole_cost):
                     hints = None
+                began = self._clock.monotonic()
                 look = await asyncio.to_thread(reader.look, hold, again, hints)
+                if look.whole and look.events is not None:
+                    self._whole_began = began
                 if look.whole:
                     whole_at, whole_cost = self._clock.monotonic(), look.cost
                     self._tell_distant(look.distant)
