@@ -31,6 +31,8 @@ class Settings(Struct, frozen=True):
 
     source: str = "manifests"
     manifests: tuple[str, ...] = ()
+    kubeconfig: str = ""  # a path; "": the service account of the pod
+    max_staleness: float = 0.0  # seconds; 0: however old, what is known is served as ready
     listen: tuple[SocketAddress, ...] = (("127.0.0.1", 1053),)
     http: tuple[SocketAddress, ...] = (("127.0.0.1", 9153),)
     domain: str = "cluster.local."  # lower case, with the final dot; the first forward zone
@@ -77,14 +79,21 @@ class Setting(NamedTuple):
     choices: tuple[str, ...] = ()  # all there are
 
 
+SOURCES = ("manifests", "kubernetes")
 PODS = ("disabled", "insecure", "verified")
 ORDERS = ("rotate", "random", "fixed")
 
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting("source", "manifests", "where the objects come from: manifests", ("manifests",)),
+        Setting("source", "manifests", "where the objects come from: manifests or kubernetes (a live API)", SOURCES),
         Setting("manifests", [], "files and folders to serve, watched; PATH... on the command line"),
+        Setting("kubeconfig", "", "file that says how to reach the Kubernetes API; the pod's service account if empty"),
+        Setting(
+            "max_staleness",
+            "0",
+            "seconds, or 5m, without word from the Kubernetes API after which /ready is 503; 0 means never",
+        ),
         Setting("listen", ["127.0.0.1:1053"], "ADDR:PORT or [ADDR]:PORT, UDP and TCP; 0.0.0.0 and [::] mean all"),
         Setting("http", ["127.0.0.1:9153"], "ADDR:PORT of /health and /ready; [] turns them off"),
         Setting("domain", "cluster.local", "the zone of the cluster"),

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainValidator
 from clusterdns.cluster.addresses import Network, address_text, parse_address, parse_network
 from clusterdns.cluster.labels import Requirement, Selector, parse_selector
 from clusterdns.cluster.rules import is_label
-from clusterdns.config import ORDERS, PODS
+from clusterdns.config import ORDERS, PODS, SOURCES
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.reverse import is_reverse, parse_reverse, zones_of
 
@@ -37,10 +37,10 @@ def _one(parse: Callable[[str], _T]) -> PlainValidator:
 
 
 def source(text: str) -> str:
-    if text in {"kubernetes", "none"}:
-        raise ValueError(f"{text} is not available in this version; write manifests")
-    if text != "manifests":
-        raise ValueError(f"{text!r} is no source; write manifests")
+    if text == "none":
+        raise ValueError(f"{text} is not available in this version; write {' or '.join(SOURCES)}")
+    if text not in SOURCES:
+        raise ValueError(f"{text!r} is no source; write {' or '.join(SOURCES)}")
     return text
 
 
@@ -259,6 +259,8 @@ class Model(BaseModel):
 
     source: Annotated[str, _one(source)]
     manifests: Annotated[tuple[Annotated[str, _one(path)], ...], BeforeValidator(_listed)]
+    kubeconfig: Annotated[str, _one(str)]
+    max_staleness: Annotated[float, _one(seconds)]
     listen: Annotated[_Sockets, AfterValidator(_not_empty)]
     http: _Sockets
     domain: Annotated[str, _one(domain)]

@@ -20,6 +20,7 @@ def first_forward(settings: "Settings") -> str:
 def disagreements(settings: "Settings", named: Collection[str]) -> Iterator[tuple[str, str]]:
     """(setting, problem; remedy).  *named*: the settings that somebody gave."""
     yield from _zones(settings, named)
+    yield from _source(settings)
     if settings.namespaces and settings.namespace_labels:
         yield "namespace_labels", "namespaces is set, too; keep one of them"
     if settings.ignore_empty_service and settings.noendpoints:
@@ -29,6 +30,17 @@ def disagreements(settings: "Settings", named: Collection[str]) -> Iterator[tupl
         for zone in served:
             if inner != zone and is_below(parse_name(inner), parse_name(zone)):
                 yield "fallthrough", f"{inner} is a part of {zone}; list it in zones, too, or write {zone}"
+
+
+def _source(settings: "Settings") -> Iterator[tuple[str, str]]:
+    if settings.source == "kubernetes":
+        if settings.manifests:
+            yield "manifests", "with source: kubernetes no manifests are read; leave them out, or write manifests"
+        return
+    if settings.kubeconfig:
+        yield "kubeconfig", f"with source: {settings.source} no API is asked; write source: kubernetes, or leave it out"
+    if settings.max_staleness:
+        yield "max_staleness", f"with source: {settings.source} no API is asked; leave it out"
 
 
 def _zones(settings: "Settings", named: Collection[str]) -> Iterator[tuple[str, str]]:

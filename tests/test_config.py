@@ -28,6 +28,8 @@ def test_the_defaults() -> None:
     expected = Settings(
         source="manifests",
         manifests=(),
+        kubeconfig="",
+        max_staleness=0.0,
         listen=(("127.0.0.1", 1053),),
         http=(("127.0.0.1", 9153),),
         domain="cluster.local.",
@@ -143,7 +145,7 @@ listen:
   - 127.0.0.1:1053
   - localhost:53
   - [nested]
-source: kubernetes
+source: none
 domain: a..b
 service_cidr: [10.96.0.1/12]
 pod_cidr: [10.0.0.0/16, 10.1.0.0/16]
@@ -158,7 +160,7 @@ c.yaml:1:1: unknown setting listn; did you mean listen?
 c.yaml:2:6: ttl: '5x' is no duration; write seconds, or 500ms, 5s, 1m, 1h
 c.yaml:5:5: listen: 'localhost' is not an IP address; write 127.0.0.1:1053, or 0.0.0.0:1053 and [::]:1053 for all
 c.yaml:6:5: listen: an item is one plain value; write it out
-c.yaml:7:9: source: kubernetes is not available in this version; write manifests
+c.yaml:7:9: source: none is not available in this version; write manifests or kubernetes
 c.yaml:8:9: domain: 'a..b' is no domain name; write labels of 1 to 63 letters, digits and hyphens with dots between them
 c.yaml:9:16: service_cidr: '10.96.0.1/12' is no network; write 10.96.0.0/12
 c.yaml:10:11: pod_cidr: two networks of one family; keep one IPv4 and one IPv6 network
@@ -176,7 +178,7 @@ ONE_PROBLEM = {
     "IPv6 without brackets": ("listen: ['::1:53']", "c.yaml:1:10: listen: '::1:53' is not ADDR:PORT"),
     "a host name": ("listen: [localhost:53]", "c.yaml:1:10: listen: 'localhost' is not an IP address; write 127"),
     "nowhere to listen": ("listen: []", "c.yaml:1:9: listen: needs at least one value"),
-    "no such source": ("source: etcd", "c.yaml:1:9: source: 'etcd' is no source; write manifests"),
+    "no such source": ("source: etcd", "c.yaml:1:9: source: 'etcd' is no source; write manifests or kubernetes"),
     "a list for a scalar": ("ttl: [5]", "c.yaml:1:6: ttl: takes one value; write it without a list"),
     "a TTL over an hour": ("ttl: 3601", "c.yaml:1:6: ttl: '3601' is out of range; write whole seconds from 0 to 3600"),
     "half a second of TTL": ("ttl: 500ms", "c.yaml:1:6: ttl: '500ms' is out of range"),

@@ -17,7 +17,11 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
     ] = None,
     domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="The zone of the cluster.")] = None,
     zones: Annotated[list[str] | None, typer.Option(metavar="ZONE", help="Or networks; repeatable.")] = None,
-    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="Where objects come from: manifests.")] = None,
+    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="manifests or kubernetes.")] = None,
+    kubeconfig: Annotated[str | None, typer.Option(metavar="FILE", help="How to reach the Kubernetes API.")] = None,
+    max_staleness: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="Not ready after so long without the API.")
+    ] = None,
     ttl: Annotated[str | None, typer.Option(metavar="SECONDS", help="TTL of every record.")] = None,
     pods: Annotated[str | None, typer.Option(metavar="MODE", help="disabled, insecure or verified.")] = None,
     namespaces: Annotated[list[str] | None, typer.Option(metavar="NAME", help="These only; repeatable.")] = None,
@@ -101,6 +105,8 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         "tcp_connections": tcp_connections,
         "tcp_per_client": tcp_per_client,
         "source": source,
+        "kubeconfig": kubeconfig,
+        "max_staleness": max_staleness,
         "ttl": ttl,
         "upstream": upstream,
         "service_cidr": service_cidr,
@@ -117,11 +123,11 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
 
     def load() -> Settings:
         settings = load_settings(flags, os.environ, config)
-        if settings.manifests:
+        if settings.manifests or settings.source == "kubernetes":
             return settings
         raise OperatorError(
             "PATH: nothing to serve; name manifest files or folders, as in `clusterdns serve zones/demo`,"
-            " or set manifests in the file of --config"
+            " or a cluster's API with --source kubernetes; or set one of them in the file of --config"
         )
 
     load()  # wrong settings are told before what serving takes is imported
