@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from clusterdns.config import Settings
 from clusterdns.errors import OperatorError, Problem
@@ -15,6 +17,8 @@ from clusterdns.options import controller_options, file_limits, zone_options
 from clusterdns.server import Server
 from clusterdns.sources.pinpoint import pinpoint
 from clusterdns.sources.reading import load
+from clusterdns.supervisor import Supervisor
+from clusterdns.transports.inherited import inherited_sockets, paired
 from clusterdns.world import build
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.zonefile import zone_text
@@ -40,8 +44,15 @@ def serve(load_settings: Callable[[], Settings], config_path: str | None = None)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     sys.setswitchinterval(SWITCH_SECONDS)
 
+    inherited = paired(inherited_sockets(os.environ, os.getpid()))
+
+    def loaded() -> Settings:
+        settings = load_settings()
+        # The parent's sockets are what it wants to be listened on.
+        return replace(settings, listen=tuple(inherited)) if inherited else settings
+
     async def run() -> int:
-        return await Server(load_settings, config_path).run()
+        return await Server(loaded, config_path, inherited, Supervisor(os.environ, os.getpid())).run()
 
     return asyncio.run(run())
 

@@ -19,7 +19,9 @@ from clusterdns.cluster.model import Key, Published, Service
 from clusterdns.config import Settings
 from clusterdns.errors import BackendError, OperatorError, Problem
 from clusterdns.publish import Publisher
+from clusterdns.supervisor import Supervisor
 from clusterdns.transports.crowd import Limits
+from clusterdns.transports.inherited import Pairs
 from clusterdns.transports.listeners import Listeners, discard
 from clusterdns.transports.sockets import Address, address_text, local_addresses
 from clusterdns.window import Window
@@ -42,16 +44,25 @@ Load = Callable[[], Settings]
 class Server:
     """Listens, holds the Backend that answers, and replaces it as a whole when settings change."""
 
-    def __init__(self, load: Load, config_path: str | None = None) -> None:
+    def __init__(
+        self,
+        load: Load,
+        config_path: str | None = None,
+        inherited: Pairs | None = None,
+        supervisor: Supervisor | None = None,
+    ) -> None:
         """*load* reads the settings, now and at every reload; *config_path* is looked at for changes.
+
+        *inherited*: sockets of the parent for what the settings say is listened on.  *supervisor* is told how we are.
 
         Raises OperatorError for wrong settings.
         """
+        self._supervisor = supervisor or Supervisor({}, 0)
         self._load, self._config_path = load, config_path
         self._settings = load()
         self._backend = Backend(self._settings, _hosts(self._settings), self._turned)
         self._window = Window(*_shown(self._backend))
-        self._listeners = Listeners()
+        self._listeners = Listeners(inherited)
         self._http = HttpServer(self, self._window, lambda: self._settings.http_token)
         self._ending = asyncio.Event()
         self._patient = True  # SIGTERM; SIGINT is not
@@ -126,10 +137,13 @@ class Server:
         await self._listeners.serve(settings.listen, new)
 
     async def _until_ended(self) -> None:
-        watching = asyncio.create_task(self._watch_config())
+        background = [asyncio.create_task(self._watch_config()), asyncio.create_task(self._supervisor.run())]
+        self._supervisor.ready(self._status())
         await self._ending.wait()
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        self._supervisor.stopping()
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         if self._patient:
             await self._lame_duck()
 
@@ -173,6 +187,7 @@ class Server:
     async def reload(self) -> None:
         """Reads settings and files again.  The log says what changed, or why nothing did."""
         async with self._reloading:
+            self._supervisor.reloading()
             try:
                 settings = await asyncio.to_thread(self._load)
                 if settings != self._settings:
@@ -181,6 +196,8 @@ class Server:
             except (OperatorError, BackendError) as fault:
                 for line in str(fault).splitlines():
                     logger.error("settings not reloaded: %s", line)
+            finally:
+                self._supervisor.ready(self._status())
 
     async def _change(self, settings: Settings) -> None:
         """Everything that can fail comes first: reading, binding; then nothing can."""
@@ -211,6 +228,9 @@ class Server:
             gc.freeze()  # without a collection: that would keep queries waiting
         logger.info("settings reloaded: %s", ", ".join(_differences(before, settings)))
 
+    def _status(self) -> str:
+        return f"serving {to_text(self._backend.world.table.zones[0].apex)} on {_texts(self._listeners.bound)}"
+
     def _announce(self, http: Sequence[Address]) -> None:
         """What is served and where, for a person; the ready line is the last and for programs, too."""
         world, report, bound = self._backend.world, self._backend.source.report, self._listeners.bound
@@ -228,12 +248,16 @@ class Server:
         name = _example(world.table.tree.published, apex)
         print(f"try      dig @{host} -p {port} {name}")
         print(f"         {_own_command()} query {name} @{address_text((host, port))}")
-        print(f"ready: {to_text(apex)} on {' '.join(map(address_text, bound))} (UDP and TCP)", flush=True)
+        print(f"ready: {to_text(apex)} on {_texts(bound)} (UDP and TCP)", flush=True)
 
 
 def _shown(backend: Backend) -> tuple[World, Publisher, Callable[[], Sequence[Problem]], str]:
     """What a Window looks at; the time tells this generation from others."""
     return backend.world, backend.publisher, backend.problems, f"{time.time_ns():x}"
+
+
+def _texts(addresses: Sequence[Address]) -> str:
+    return " ".join(map(address_text, addresses))
 
 
 def _hosts(settings: Settings) -> list[str]:

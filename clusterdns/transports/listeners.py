@@ -1,8 +1,10 @@
 """The sockets that are served now.  A change opens what is new before it closes what is not wanted any more."""
 
+import socket
 from collections.abc import Iterable
 
 from clusterdns.transports.crowd import Crowd, Limits
+from clusterdns.transports.inherited import Pairs
 from clusterdns.transports.sockets import Address, allow_files, bind_pairs
 from clusterdns.transports.stream import StreamListener
 from clusterdns.transports.udp import Answer, UdpListener
@@ -14,7 +16,9 @@ _Pairs = list[tuple[UdpListener, StreamListener]]
 class Listeners:
     """By the address they were configured with: a wildcard stands for several sockets, port 0 for a found one."""
 
-    def __init__(self) -> None:
+    def __init__(self, inherited: Pairs | None = None) -> None:
+        """*inherited*: sockets that are there already, by their addresses."""
+        self._inherited = inherited or {}
         self._open: dict[Address, _Pairs] = {}
         self._before = 0  # queries of listeners that are closed
         self._crowd = Crowd()
@@ -30,12 +34,16 @@ class Listeners:
                 if address not in self._open and address not in new:
                     new[address] = [
                         (UdpListener(udp, answer), StreamListener(tcp, answer, self._crowd))
-                        for udp, tcp in bind_pairs(address)
+                        for udp, tcp in self._sockets(address)
                     ]
         except BaseException:
             discard(new)
             raise
         return new
+
+    def _sockets(self, address: Address) -> list[tuple[socket.socket, socket.socket]]:
+        inherited = self._inherited.pop(address, None)
+        return [inherited] if inherited else bind_pairs(address)
 
     async def serve(self, wanted: Iterable[Address], new: dict[Address, _Pairs]) -> None:
         """Serves *new*, from ``bind``, and closes what is not in *wanted*; the others are not touched."""

@@ -99,8 +99,7 @@ def _bind(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:
-            _widen(sock)
-            _omit_path_mtu(sock, family)
+            tune(sock)
         sock.setblocking(False)
         sock.bind((host, port))
         if kind == socket.SOCK_STREAM:
@@ -111,6 +110,12 @@ def _bind(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
     return sock
 
 
+def tune(sock: socket.socket) -> None:
+    """What a UDP socket of ours has."""
+    _widen(sock)
+    _omit_path_mtu(sock, sock.family)
+
+
 def _widen(sock: socket.socket) -> None:
     """What arrives while we are busy waits here; the usual limit holds fewer than 300 queries."""
     try:
@@ -119,7 +124,7 @@ def _widen(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_OCTETS)
 
 
-def _omit_path_mtu(sock: socket.socket, family: socket.AddressFamily) -> None:
+def _omit_path_mtu(sock: socket.socket, family: int) -> None:
     level, option = (
         (socket.IPPROTO_IP, _IP_MTU_DISCOVER) if family == socket.AF_INET else (socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER)
     )
