@@ -40,6 +40,12 @@ class KindStatus(Struct, frozen=True):
     lag: float | None  # seconds since the source last confirmed what it said of them; None: it never has
     error: str = ""  # the last one, as long as nothing has gone well since
     repaired: int = 0  # objects that a comparison with the source found to be otherwise
+    version: str = ""  # the resourceVersion that is reached
+    event_age: float | None = None  # seconds since the last event
+    bookmark_age: float | None = None  # seconds since the server last said how far it is, in a list or a bookmark
+    restarts: dict[str, int] = {}  # of the watch, by reason
+    relists: dict[str, int] = {}  # by reason
+    unreadable: int = 0  # objects that are kept as they were because what came of them cannot be read
 
 
 class SourceStatus(Struct, frozen=True):

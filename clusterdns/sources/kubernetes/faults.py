@@ -1,0 +1,37 @@
+"""What goes wrong between an API server and us, by what is to be done about it."""
+
+from enum import StrEnum
+
+from clusterdns.errors import BackendError
+
+
+class Reason(StrEnum):
+    """Why a list or a watch ended; the label of the counters."""
+
+    ENDED = "ended"  # by the server, in order
+    EXPIRED = "expired"  # 410: what we know is too old to go on from
+    SILENT = "silent"  # not even a bookmark for too long: nobody may be there any more
+    REFUSED = "refused"  # nobody listens there, or the name is not known
+    CUT = "cut"  # the connection broke
+    UNTRUSTED = "untrusted"  # TLS
+    UNAUTHORIZED = "unauthorized"  # 401
+    FORBIDDEN = "forbidden"  # 403
+    BUSY = "busy"  # 429
+    FAILED = "failed"  # 5xx, and every other answer that is none
+    UNSUPPORTED = "unsupported"  # streaming lists
+    GARBLED = "garbled"  # what comes is no JSON, or none of ours
+    DISORDER = "disorder"  # older events behind newer ones
+    HISTORY = "history"  # the server knows less than it told: its etcd was restored
+    DIVERGED = "diverged"  # a comparison found what events had not told
+    ASKED = "asked"  # somebody wants it
+    CREDENTIALS = "credentials"  # ours cannot be read
+    BUG = "bug"  # ours
+
+
+class Fault(BackendError):
+    """One of those, told by *text* in the words of a person."""
+
+    def __init__(self, reason: Reason, text: str, *, retry_after: float = 0.0) -> None:
+        """*retry_after*: seconds, where the server says so."""
+        super().__init__(text)
+        self.reason, self.retry_after = reason, retry_after
