@@ -34,3 +34,4 @@ class Foreign(Struct, frozen=True, gc=False):
     ttl: int  # seconds: the least TTL of a positive answer, RFC 2308 §5 for a negative one; not bounded yet
     end: Name  # lower case: the last name of its alias chain
     error: tuple[int, str] | None = None  # the Extended DNS Error that came with it
+    partial: bool = False  # the chain leads to *end*, and nothing is said of what is there: to be asked for
