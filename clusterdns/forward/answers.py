@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from clusterdns.errors import BackendError
 from clusterdns.zone.names import Name
 
 
@@ -35,3 +36,11 @@ class Foreign(Struct, frozen=True, gc=False):
     end: Name  # lower case: the last name of its alias chain
     error: tuple[int, str] | None = None  # the Extended DNS Error that came with it
     partial: bool = False  # the chain leads to *end*, and nothing is said of what is there: to be asked for
+
+
+class Unresolved(BackendError):
+    """Nobody who was asked could say.  *code*: the INFO-CODE of an Extended DNS Error (RFC 8914)."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code, self.text = code, text
