@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from clusterdns.controllers.memory import Memory
+from clusterdns.sources.whole import write_whole
 
 logger = logging.getLogger("clusterdns.allocations")
 
@@ -59,7 +59,8 @@ class AllocationFile:
         if memory == self._saved:
             return True
         try:
-            self._write(_encode(memory))
+            data = _encode(memory)
+            write_whole(self._path, lambda file: file.write(data))
         except OSError as fault:
             if not self._failing:
                 logger.error("%s: %s; allocations are not kept over a restart", self._path, fault.strerror)
@@ -67,21 +68,6 @@ class AllocationFile:
             return False
         self._saved, self._failing = memory, False
         return True
-
-    def _write(self, data: bytes) -> None:
-        """The old file or the new one, whatever happens in between: both are synced before they count."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_suffix(".draft")
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 class Keeper:

@@ -1,0 +1,211 @@
+"""The last good state of a live API, on disk (the setting ``state_dir``): served while the API is away at a start.
+
+::
+
+    clusterdns snapshot 1\n
+    gzip of: length (4 octets) · Header · { length · [kind, objects] }... · length 0      (MessagePack)
+    BLAKE2b of everything above (16 octets)
+
+Everything that blocks is meant for a worker thread, and gives the interpreter away often.
+"""
+
+import asyncio
+import gzip
+import io
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from msgspec import Struct
+
+from clusterdns.cluster.events import Kind
+from clusterdns.cluster.model import Endpoints, EndpointSlice, Namespace, Object, Pod, Service
+from clusterdns.collector import collector_paused
+from clusterdns.sources.whole import write_whole
+
+logger = logging.getLogger("clusterdns.snapshot")
+
+NAME = "snapshot.bin"
+SAVE_SECONDS = 30.0  # between two of them, however much changes
+
+_MAGIC = b"clusterdns snapshot "
+_FORMAT = 1
+_HEAD = b"%s%d\n" % (_MAGIC, _FORMAT)
+_DIGEST_OCTETS = 16
+_AT_ONCE = 16  # objects encoded or decoded in one step, which holds the interpreter: a slice may have 1,000 endpoints
+_TYPES: dict[Kind, type[Object]] = {
+    one.__name__: one for one in (Namespace, Service, EndpointSlice, Endpoints, Pod)
+}  # what a source of such objects says
+_DECODERS = {kind: msgspec.msgpack.Decoder(list[one]) for kind, one in _TYPES.items()}  # type: ignore[valid-type]
+
+Objects = Mapping[Kind, Sequence[Object]]
+
+
+class Identity(Struct, frozen=True):
+    """Whose objects they are: a snapshot of another cluster is worse than none."""
+
+    server: str  # the API server's URL
+    domain: str
+
+    def __str__(self) -> str:
+        return f"{self.server} for {self.domain}"
+
+
+class Header(Struct, frozen=True):
+    identity: Identity
+    kinds: tuple[Kind, ...]
+    written: float  # Unix seconds
+
+
+class Snapshot(Struct, frozen=True):
+    """*written*: Unix seconds."""
+
+    written: float
+    objects: Objects
+
+
+class SnapshotFile:
+    """One file in *folder*, replaced as a whole.  Whatever is wrong with it costs a message and nothing else."""
+
+    def __init__(self, folder: str, identity: Identity) -> None:
+        self.path = Path(folder) / NAME
+        self._identity = identity
+        self._failing = False
+
+    def load(self, kinds: Sequence[Kind]) -> Snapshot | None:
+        """None where there is none, or none to be trusted that has all *kinds*.  Blocks."""
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as fault:
+            logger.error("%s: %s; make it readable for this user, or set another state_dir", self.path, fault.strerror)
+            return None
+        try:
+            with collector_paused():
+                return self._read(data, kinds)
+        except _Ignored as why:
+            logger.error("%s: %s", self.path, why)
+            return None
+
+    def save(self, objects: Objects, now: float) -> bool:
+        """True when it is on disk.  A disk that is full or read-only is told once, not at every try.  Blocks."""
+        header = Header(self._identity, tuple(objects), now)
+        try:
+            write_whole(self.path, lambda file: _write(file, header, objects), 0o600)
+        except OSError as fault:
+            if not self._failing:
+                logger.error(
+                    "%s: %s; a start without the API has nothing to serve: free the disk, or set another state_dir",
+                    self.path,
+                    fault.strerror,
+                )
+            self._failing = True
+            return False
+        self._failing = False
+        return True
+
+    def _read(self, data: bytes, kinds: Sequence[Kind]) -> Snapshot:
+        """Raises _Ignored."""
+        if data.startswith(_MAGIC) and not data.startswith(_HEAD) and (end := data.find(b"\n", 0, 40)) > 0:
+            found = data[len(_MAGIC) : end].decode("ascii", "backslashreplace")
+            raise _Ignored(f"written by another version of clusterdns (format {found}): it is ignored and written anew")
+        body, digest = memoryview(data)[:-_DIGEST_OCTETS], data[-_DIGEST_OCTETS:]
+        if not data.startswith(_HEAD) or blake2b(body, digest_size=_DIGEST_OCTETS).digest() != digest:
+            raise _Ignored("torn, or not written by this program: it is ignored and written anew")
+        try:
+            return self._trusted(io.BytesIO(body[len(_HEAD) :]), kinds)
+        except (msgspec.MsgspecError, KeyError, EOFError, OSError) as fault:
+            raise _Ignored(f"not understood ({fault}): it is ignored and written anew") from None
+
+    def _trusted(self, body: io.BytesIO, kinds: Sequence[Kind]) -> Snapshot:
+        with gzip.GzipFile(fileobj=body) as pieces:
+            header = msgspec.msgpack.decode(_piece(pieces), type=Header)
+            if header.identity != self._identity:
+                raise _Ignored(f"of {header.identity}, not of {self._identity}: set another state_dir for each cluster")
+            if missing := [kind for kind in kinds if kind not in header.kinds]:
+                raise _Ignored(f"without {', '.join(missing)}, which is needed now: it is ignored and written anew")
+            objects: dict[Kind, list[Object]] = {kind: [] for kind in kinds}
+            while piece := _piece(pieces):
+                kind, found = msgspec.msgpack.decode(piece, type=tuple[str, msgspec.Raw])
+                if kind in objects:
+                    objects[kind] += _DECODERS[kind].decode(found)
+        return Snapshot(header.written, objects)
+
+
+class _Ignored(Exception):  # noqa: N818 - caught above, in the one place that reads
+    """Why nothing is taken from a file."""
+
+
+class SnapshotKeeper:
+    """Saves soon after something changed, and at most every SAVE_SECONDS."""
+
+    def __init__(self, file: SnapshotFile, collect: Callable[[], Awaitable[Objects | None]]) -> None:
+        """*collect* gives the objects between two rounds; None: they are not to be kept now."""
+        self._file, self._collect = file, collect
+        self._changed = asyncio.Event()
+
+    def note(self) -> None:
+        """Something has changed."""
+        self._changed.set()
+
+    async def run(self, wall: Callable[[], float] = time.time) -> None:
+        """Endless.  *wall*: Unix seconds."""
+        while True:
+            await self._changed.wait()
+            await self.save(wall)
+            await asyncio.sleep(SAVE_SECONDS)
+
+    async def save(self, wall: Callable[[], float] = time.time) -> None:
+        """Now, if anything has changed since."""
+        if not self._changed.is_set():
+            return
+        self._changed.clear()
+        objects = await self._collect()
+        if objects is not None and not await asyncio.to_thread(self._file.save, objects, wall()):
+            self._changed.set()  # another try after the pause
+
+
+def _write(file: BinaryIO, header: Header, objects: Objects) -> None:
+    sink = _Digesting(file)
+    sink.write(_HEAD)
+    with gzip.GzipFile("", "wb", 1, sink, 0) as pieces:
+        for octets in _pieces(header, objects):
+            pieces.write(len(octets).to_bytes(4) + octets)
+    file.write(sink.digest.digest())
+
+
+def _pieces(header: Header, objects: Objects) -> Iterator[bytes]:
+    yield msgspec.msgpack.encode(header)
+    for kind, items in objects.items():
+        for at in range(0, len(items), _AT_ONCE):
+            yield msgspec.msgpack.encode((kind, items[at : at + _AT_ONCE]))
+    yield b""
+
+
+def _piece(pieces: gzip.GzipFile) -> bytes:
+    """b"" at the end.  Raises EOFError before it."""
+    length = pieces.read(4)
+    octets = pieces.read(int.from_bytes(length))
+    if len(length) < 4 or len(octets) < int.from_bytes(length):
+        raise EOFError("it ends too soon")
+    return octets
+
+
+class _Digesting:
+    """A file that is written, and the digest of what was."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = blake2b(digest_size=_DIGEST_OCTETS)
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()

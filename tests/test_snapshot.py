@@ -1,0 +1,290 @@
+"""The last good state on disk: what is read is what was written, and nothing else is ever taken for it."""
+
+import asyncio
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clusterdns.cluster.model import (
+    Endpoint,
+    Endpoints,
+    EndpointSlice,
+    Key,
+    Namespace,
+    Object,
+    Place,
+    Pod,
+    Port,
+    Service,
+    ServicePort,
+    Subset,
+)
+from clusterdns.sources import snapshot
+from clusterdns.sources.snapshot import NAME, Identity, Objects, SnapshotFile, SnapshotKeeper
+
+HERE = Identity("https://192.0.2.1:6443", "cluster.local.")
+KINDS = ("Namespace", "Service", "EndpointSlice")
+WEB = Service(Key("shop", "web"), cluster_ips=(b"\x0a\x60\x00\x01",), ports=(ServicePort("http", "tcp", 80, "http"),))
+PIECE = EndpointSlice(
+    Key("shop", "web-x"), WEB.key, ports=(Port("http", "tcp", 8080),), endpoints=(Endpoint(b"\x0a\xf4\0\1", 3, "a"),)
+)
+OBJECTS: Objects = {"Namespace": [Namespace(Key("", "shop"))], "Service": [WEB], "EndpointSlice": [PIECE]}
+
+
+def file_in(folder: Path, identity: Identity = HERE) -> SnapshotFile:
+    return SnapshotFile(str(folder), identity)
+
+
+text = st.text(max_size=8)
+numbers = st.integers(0, 2**32)
+addresses = st.binary(min_size=4, max_size=4) | st.binary(min_size=16, max_size=16)
+keys = st.builds(Key, text, text)
+common = {
+    "place": st.builds(Place, text, numbers, numbers),
+    "labels": st.dictionaries(text, text, max_size=3),
+}
+
+
+def tuples(of: "st.SearchStrategy[object]") -> "st.SearchStrategy[tuple[object, ...]]":
+    return st.lists(of, max_size=3).map(tuple)
+
+
+ports = st.builds(Port, text, text, numbers)
+endpoints = st.builds(Endpoint, addresses, st.integers(0, 7), text, text, text)
+services = st.builds(
+    Service,
+    keys,
+    **common,
+    type=text,
+    headless=st.booleans(),
+    cluster_ips=tuples(addresses),
+    external_name=text,
+    selector=st.none() | st.dictionaries(text, text, max_size=3),
+    ports=tuples(st.builds(ServicePort, text, text, numbers, numbers | text, numbers)),
+    publish_not_ready=st.booleans(),
+    ip_families=tuples(st.sampled_from([4, 6])),
+    external_ips=tuples(text),
+    load_balancer=tuples(text),
+)
+slices = st.builds(
+    EndpointSlice,
+    keys,
+    keys,
+    **common,
+    family=st.sampled_from([0, 4, 6]),
+    ports=tuples(ports),
+    endpoints=tuples(endpoints),
+    managed_by=text,
+)
+endpoints_objects = st.builds(
+    Endpoints, keys, **common, subsets=tuples(st.builds(Subset, tuples(ports), tuples(endpoints)))
+)
+pods = st.builds(Pod, keys, **common, addresses=tuples(addresses), phase=text, ready=st.booleans(), ports=tuples(ports))
+namespaces = st.builds(Namespace, keys, **common)
+worlds = st.fixed_dictionaries(
+    {
+        "Namespace": st.lists(namespaces, max_size=40),
+        "Service": st.lists(services, max_size=40),
+        "EndpointSlice": st.lists(slices, max_size=40),
+        "Endpoints": st.lists(endpoints_objects, max_size=3),
+        "Pod": st.lists(pods, max_size=3),
+    }
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds, st.floats(0, 1e10))
+def test_what_was_saved_is_loaded(
+    tmp_path_factory: pytest.TempPathFactory, objects: dict[str, list[Object]], now: float
+) -> None:
+    folder = tmp_path_factory.mktemp("state")
+    assert file_in(folder).save(objects, now)
+    found = file_in(folder).load(tuple(objects))
+    assert found
+    assert found.written == now
+    assert found.objects == objects
+
+
+def test_only_the_kinds_that_are_needed_are_loaded(tmp_path: Path) -> None:
+    file_in(tmp_path).save(OBJECTS, 1.0)
+    found = file_in(tmp_path).load(("Service",))
+    assert found
+    assert found.objects == {"Service": [WEB]}
+
+
+def test_no_file_is_no_snapshot_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert file_in(tmp_path).load(KINDS) is None
+    assert not caplog.records
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_any_torn_or_changed_file_is_ignored(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("state")
+    file_in(folder).save(OBJECTS, 1.0)
+    path = folder / NAME
+    whole = path.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    flipped = bytes((whole[at] ^ 1 << data.draw(st.integers(0, 7)),))
+    torn = [whole[:at], whole[:at] + flipped + whole[at + 1 :], whole + whole[at:], whole[:at] + whole[at + 1 :]]
+    path.write_bytes(data.draw(st.sampled_from(torn)))
+    assert file_in(folder).load(KINDS) is None
+
+
+def newer(folder: Path) -> None:
+    path = folder / NAME
+    path.write_bytes(path.read_bytes().replace(b"snapshot 1\n", b"snapshot 2\n"))
+
+
+def torn(folder: Path) -> None:
+    os.truncate(folder / NAME, 60)
+
+
+def unreadable(folder: Path) -> None:
+    (folder / NAME).unlink()
+    (folder / NAME).mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "identity", "kinds", "said"),
+    [
+        (newer, HERE, KINDS, "written by another version of clusterdns (format 2): it is ignored and written anew"),
+        (torn, HERE, KINDS, "torn, or not written by this program: it is ignored and written anew"),
+        (unreadable, HERE, KINDS, "Is a directory; make it readable for this user, or set another state_dir"),
+        (
+            None,
+            Identity("https://192.0.2.2:6443", "cluster.local."),
+            KINDS,
+            "not of https://192.0.2.2:6443 for cluster.local.: set another state_dir for each cluster",
+        ),
+        (None, Identity(HERE.server, "other.test."), KINDS, "not of https://192.0.2.1:6443 for other.test."),
+        (None, HERE, ("Service", "Pod"), "without Pod, which is needed now: it is ignored and written anew"),
+    ],
+)
+def test_what_is_not_taken_is_told_with_file_and_remedy(
+    spoil: object,
+    identity: Identity,
+    kinds: tuple[str, ...],
+    said: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    file_in(tmp_path).save(OBJECTS, 1.0)
+    if callable(spoil):
+        spoil(tmp_path)
+    assert file_in(tmp_path, identity).load(kinds) is None
+    [told] = [record.getMessage() for record in caplog.records]
+    assert told.startswith(f"{tmp_path / NAME}: ")
+    assert said in told
+
+
+def test_a_torn_file_is_written_anew(tmp_path: Path) -> None:
+    file_in(tmp_path).save(OBJECTS, 1.0)
+    torn(tmp_path)
+    assert file_in(tmp_path).save(OBJECTS, 2.0)
+    found = file_in(tmp_path).load(KINDS)
+    assert found
+    assert found.written == 2.0
+
+
+def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    file_in(tmp_path).save(OBJECTS, 1.0)
+    assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_disk_that_refuses_is_told_once_and_keeps_the_old_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = file_in(tmp_path)
+    assert file.save(OBJECTS, 1.0)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.ERROR):
+        patch.setattr(os, "fsync", full)
+        assert not file.save(OBJECTS, 2.0)
+        assert not file.save(OBJECTS, 3.0)
+    [told] = [record.getMessage() for record in caplog.records]
+    assert re.search(r"No space left on device; .* free the disk", told)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME], "no half of a new one stays"
+    found = file_in(tmp_path).load(KINDS)
+    assert found
+    assert found.written == 1.0
+
+
+ENDLESS = """
+import sys
+from clusterdns.cluster.model import Key, Service
+from clusterdns.sources.snapshot import Identity, SnapshotFile
+file = SnapshotFile(sys.argv[1], Identity("https://192.0.2.1:6443", "cluster.local."))
+objects = {"Service": [Service(Key("shop", f"web-{number}")) for number in range(2000)]}
+for number in range(1_000_000):
+    file.save(objects, float(number))
+    print(number, flush=True)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_one(tmp_path: Path) -> None:
+    for lines in range(1, 9):
+        with subprocess.Popen(
+            [sys.executable, "-c", ENDLESS, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout
+            seen = [int(process.stdout.readline()) for _ in range(lines)]
+            process.send_signal(signal.SIGKILL)
+        found = file_in(tmp_path).load(("Service",))
+        assert found
+        assert found.written >= seen[-1]
+        assert len(found.objects["Service"]) == 2000
+
+
+def test_it_is_saved_soon_and_not_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change is saved at once, those that follow together and after the pause; at the end what is left."""
+    pauses: list[float] = []
+    collected: list[int] = []
+    go_on = asyncio.Semaphore(0)
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        await go_on.acquire()
+
+    async def collect() -> Objects | None:
+        collected.append(len(pauses))
+        return OBJECTS
+
+    async def main() -> None:
+        monkeypatch.setattr(asyncio, "sleep", pause)
+        keeper = SnapshotKeeper(file_in(tmp_path), collect)
+        running = asyncio.create_task(keeper.run(lambda: 1.0))
+        keeper.note()
+        while len(pauses) < 1:
+            await asyncio.to_thread(lambda: None)
+        keeper.note()
+        keeper.note()
+        await asyncio.to_thread(lambda: None)
+        assert collected == [0]
+        go_on.release()
+        while len(pauses) < 2:
+            await asyncio.to_thread(lambda: None)
+        assert collected == [0, 1]
+        await keeper.save(lambda: 2.0)
+        assert collected == [0, 1], "nothing has changed since"
+        keeper.note()
+        await keeper.save(lambda: 3.0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert pauses == [snapshot.SAVE_SECONDS] * 2
+
+    asyncio.run(main())
+    found = file_in(tmp_path).load(KINDS)
+    assert found
+    assert found.written == 3.0
