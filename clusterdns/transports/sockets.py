@@ -118,6 +118,8 @@ def tune(sock: socket.socket) -> None:
 
 def _widen(sock: socket.socket) -> None:
     """What arrives while we are busy waits here; the usual limit holds fewer than 300 queries."""
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 2 * _RECEIVE_OCTETS:  # Linux tells double what was set
+        return
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_OCTETS)
     except OSError:

@@ -6,10 +6,17 @@ from types import FrameType
 
 import cli
 import reload
+import restart
 import scale
 import speed
 
-BENCHMARKS = {"cli": cli.main, "reload": reload.main, "scale": scale.main, "speed": speed.main}
+BENCHMARKS = {
+    "cli": cli.main,
+    "reload": reload.main,
+    "restart": restart.main,
+    "scale": scale.main,
+    "speed": speed.main,
+}
 
 
 def main(arguments: list[str]) -> int:
