@@ -11,11 +11,8 @@ from msgspec.structs import replace
 
 from clusterdns.config import Settings
 from clusterdns.errors import OperatorError, Problem
-from clusterdns.lints.every import findings
-from clusterdns.lints.scene import Scene
 from clusterdns.options import controller_options, file_limits, zone_options
 from clusterdns.server import Server
-from clusterdns.sources.pinpoint import pinpoint
 from clusterdns.sources.reading import load
 from clusterdns.supervisor import Supervisor
 from clusterdns.transports.inherited import inherited_sockets, paired
@@ -59,6 +56,10 @@ def serve(load_settings: Callable[[], Settings], config_path: str | None = None)
 
 def check(paths: Sequence[str], settings: Settings) -> Report:
     """Everything wrong with the manifests of *paths*, read once.  Raises OperatorError where one cannot be read."""
+    from clusterdns.lints.every import findings  # noqa: PLC0415 - not for a server to import
+    from clusterdns.lints.scene import Scene  # noqa: PLC0415
+    from clusterdns.sources.pinpoint import pinpoint  # noqa: PLC0415
+
     limits, options = file_limits(settings), zone_options(settings, ("127.0.0.1",))
     loaded = load(paths, limits=limits)
     world = build(loaded.objects, options, controller_options(settings))

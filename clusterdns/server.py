@@ -139,6 +139,7 @@ class Server:
     async def _until_ended(self) -> None:
         background = [asyncio.create_task(self._watch_config()), asyncio.create_task(self._supervisor.run())]
         self._supervisor.ready(self._status())
+        await self._http.serve()
         await self._ending.wait()
         self._supervisor.stopping()
         for task in background:

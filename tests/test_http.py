@@ -84,6 +84,35 @@ def test_every_address_is_bound() -> None:
     serving([("127.0.0.1", 0), ("::1", 0), ("0.0.0.0", 0)], Reasons(), ask)
 
 
+def test_serving_before_anybody_asks_and_moving_meanwhile() -> None:
+    async def life() -> None:
+        server = HttpServer(Reasons())
+        (first,) = await server.start([("127.0.0.1", 0)])
+        serving = asyncio.create_task(server.serve())
+        await asyncio.sleep(0)
+        bound = await server.move([first, ("127.0.0.1", 0)])
+        await serving
+        assert await server.move([("127.0.0.1", 0)]) == bound[1:]
+        assert await get(bound[1], "/health") == (200, "OK")
+        socket.create_server(first).close()
+        await server.stop()
+        socket.create_server(bound[1]).close()
+
+    asyncio.run(life())
+
+
+def test_an_address_that_goes_before_anybody_asks() -> None:
+    async def life() -> None:
+        server = HttpServer(Reasons())
+        (gone,) = await server.start([("127.0.0.1", 0)])
+        await server.move([])
+        await server.serve()
+        socket.create_server(gone).close()
+        await server.stop()
+
+    asyncio.run(life())
+
+
 @needs_ipv6
 def test_ipv6_and_ipv4_wildcards_share_a_port() -> None:
     async def ask(bound: list[Address]) -> None:

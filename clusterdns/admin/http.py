@@ -1,112 +1,126 @@
-"""The HTTP address: ``/health`` while the process lives, ``/ready`` once it can answer; ``/api`` for the commands."""
+"""The HTTP address: its sockets are there at once, what answers on them is imported when somebody asks.
 
+aiohttp takes a quarter of a second to import, as long as a cluster of 2,000 Services to load.  So who connects waits
+for that, and queries do not.
+"""
+
+import asyncio
 import errno
 import os
+import socket
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from aiohttp import web
-
-from clusterdns.admin import env
-from clusterdns.admin.api import Api, Shows
-from clusterdns.admin.guard import Guard
 from clusterdns.errors import OperatorError
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from clusterdns.admin.api import Shows
+    from clusterdns.admin.application import State
 
 Address = tuple[str, int]  # an IP address as text, and a port
 
-
-VERBOSE = 100  # problems in one answer
-
-
-class State(env.State, Protocol):
-    def ready_reasons(self) -> Sequence[str]:
-        """Why queries cannot be answered yet, a line each; nothing when they can."""
+_BACKLOG = 128
 
 
 class HttpServer:
     """Serves on any number of addresses from ``start`` to ``stop``."""
 
-    def __init__(self, state: State, shows: Shows | None = None, token: Callable[[], str] = str) -> None:
+    def __init__(self, state: "State", shows: "Shows | None" = None, token: Callable[[], str] = str) -> None:
         """*shows*: what ``/api`` tells besides the variables; *token* as in Guard."""
         self._state, self._shows, self._token = state, shows, token
-        self._runner: web.AppRunner | None = None
-        self._sites: dict[Address, tuple[web.TCPSite, Address]] = {}  # as asked for -> with the port it became
+        self._sockets: dict[Address, socket.socket] = {}  # by what was asked for, where port 0 stays 0
+        self._sites: dict[Address, web.SockSite] = {}
+        self._opening: asyncio.Task[web.AppRunner] | None = None  # its result serves
 
     async def start(self, addresses: Sequence[Address]) -> list[Address]:
         """The addresses that were bound, in order, with the ports that port 0 became.
 
         Raises OperatorError for the first that cannot be bound; nothing is left open then.
         """
-        self._runner = web.AppRunner(self._application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        try:
-            return await self.move(addresses)
-        except OperatorError:
-            await self.stop()
-            raise
+        return await self.move(addresses)
 
     async def move(self, addresses: Sequence[Address]) -> list[Address]:
         """Serves on *addresses* and on no others; those that stay are not touched.
 
         Raises OperatorError for the first that cannot be bound; nothing has changed then.
         """
-        new: dict[Address, tuple[web.TCPSite, Address]] = {}
-        for host, port in addresses:
-            if (host, port) in self._sites or (host, port) in new:
-                continue
-            try:
-                new[host, port] = await self._open(host, port)
-            except OSError as error:
-                for site, _ in new.values():
-                    await site.stop()
-                raise OperatorError(_refusal(host, port, error)) from None
-        for gone in [address for address in self._sites if address not in addresses]:
-            await self._sites.pop(gone)[0].stop()
-        self._sites |= new
-        return [self._sites[address][1] for address in addresses]
+        if self._opening:
+            await self._opening
+        new = _bound([address for address in dict.fromkeys(addresses) if address not in self._sockets])
+        for gone in [address for address in self._sockets if address not in addresses]:
+            await self._leave(gone)
+        self._sockets |= new
+        for address, sock in new.items():
+            if self._opening:
+                await self._serve(address, await self._opening)
+            else:
+                asyncio.get_running_loop().add_reader(sock, self._open)
+        return [self._sockets[address].getsockname()[:2] for address in addresses]
 
-    async def _open(self, host: str, port: int) -> tuple[web.TCPSite, Address]:
-        if self._runner is None:
-            raise RuntimeError("not started")
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
-        return site, self._runner.addresses[-1][:2]
+    async def serve(self) -> None:
+        """Returns when whoever asks is answered at once."""
+        if self._sockets:
+            await self._open()
+
+    def _open(self) -> "asyncio.Task[web.AppRunner]":
+        """Somebody has connected, or will."""
+        if self._opening is None:
+            for sock in self._sockets.values():
+                asyncio.get_running_loop().remove_reader(sock)
+            self._opening = asyncio.create_task(self._opened())
+        return self._opening
+
+    async def _opened(self) -> "web.AppRunner":
+        application = await asyncio.to_thread(import_module, "clusterdns.admin.application")
+        runner: web.AppRunner = application.runner(self._state, self._shows, self._token)
+        await runner.setup()
+        for address in self._sockets:
+            await self._serve(address, runner)
+        return runner
+
+    async def _serve(self, address: Address, runner: "web.AppRunner") -> None:
+        from aiohttp import web  # noqa: PLC0415 - imported already where there is a runner
+
+        self._sites[address] = web.SockSite(runner, self._sockets[address], backlog=_BACKLOG)
+        await self._sites[address].start()
+
+    async def _leave(self, address: Address) -> None:
+        sock = self._sockets.pop(address)
+        if site := self._sites.pop(address, None):
+            await site.stop()
+        else:
+            asyncio.get_running_loop().remove_reader(sock)
+        sock.close()
 
     async def stop(self) -> None:
         """Lets requests under way finish, for a second at most.  Any number of times, also without ``start``."""
-        if self._runner is not None:
-            runner, self._runner = self._runner, None
-            self._sites.clear()
-            await runner.cleanup()
-
-    def _application(self) -> web.Application:
-        application = web.Application(middlewares=[Guard(self._token).middleware()])
-        application.router.add_get("/health", self._health)
-        application.router.add_get("/ready", self._ready)
-        application.router.add_get("/api/v1/env", env.EnvApi(self._state).get)
-        if self._shows:
-            Api(self._shows).add_to(application)
-        application.on_response_prepare.append(_without_server)
-        return application
-
-    async def _health(self, _: web.Request) -> web.Response:
-        return web.Response(text="OK")
-
-    async def _ready(self, request: web.Request) -> web.Response:
-        """With ``?verbose``, as in Kubernetes, problems too; they never make it fail: the last good state serves."""
-        reasons = self._state.ready_reasons()
-        lines = reasons or ["OK"]
-        if "verbose" in request.query and self._shows and self._shows.ready():
-            problems = self._shows.problems()
-            lines = [*lines, *map(str, problems[:VERBOSE])]
-            if len(problems) > VERBOSE:
-                lines.append(f"and {len(problems) - VERBOSE} more problems: /api/v1/problems has them")
-        return web.Response(status=503 if reasons else 200, text="\n".join(lines))
+        opening = self._opening
+        if opening:
+            await asyncio.wait([opening])
+        for address in list(self._sockets):
+            await self._leave(address)
+        if opening and not opening.cancelled() and not opening.exception():
+            await opening.result().cleanup()
+        self._opening = None
 
 
-async def _without_server(_: web.Request, response: web.StreamResponse) -> None:
-    """Versions help nobody but those who look for old ones."""
-    response.headers.pop("Server", None)
+def _bound(addresses: Sequence[Address]) -> dict[Address, socket.socket]:
+    """Listening sockets.  Raises OperatorError for the first that cannot be had; none is left open then."""
+    found: dict[Address, socket.socket] = {}
+    for host, port in addresses:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            found[host, port] = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        except OSError as error:
+            for sock in found.values():
+                sock.close()
+            raise OperatorError(_refusal(host, port, error)) from None
+    for sock in found.values():
+        sock.setblocking(False)
+    return found
 
 
 _REMEDIES = {

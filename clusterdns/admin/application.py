@@ -1,0 +1,54 @@
+"""What the HTTP address answers: ``/health``, ``/ready``, and ``/api`` for the commands."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from aiohttp import web
+
+from clusterdns.admin import env
+from clusterdns.admin.api import Api, Shows
+from clusterdns.admin.guard import Guard
+
+VERBOSE = 100  # problems in one answer
+
+
+class State(env.State, Protocol):
+    def ready_reasons(self) -> Sequence[str]:
+        """Why queries cannot be answered yet, a line each; nothing when they can."""
+
+
+def runner(state: State, shows: Shows | None, token: Callable[[], str]) -> web.AppRunner:
+    """*shows*: what ``/api`` tells besides the variables; *token* as in Guard."""
+    application = web.Application(middlewares=[Guard(token).middleware()])
+    health = _Health(state, shows)
+    application.router.add_get("/health", health.health)
+    application.router.add_get("/ready", health.ready)
+    application.router.add_get("/api/v1/env", env.EnvApi(state).get)
+    if shows:
+        Api(shows).add_to(application)
+    application.on_response_prepare.append(_without_server)
+    return web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+
+
+class _Health:
+    def __init__(self, state: State, shows: Shows | None) -> None:
+        self._state, self._shows = state, shows
+
+    async def health(self, _: web.Request) -> web.Response:
+        return web.Response(text="OK")
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """With ``?verbose``, as in Kubernetes, problems too; they never make it fail: the last good state serves."""
+        reasons = self._state.ready_reasons()
+        lines = reasons or ["OK"]
+        if "verbose" in request.query and self._shows and self._shows.ready():
+            problems = self._shows.problems()
+            lines = [*lines, *map(str, problems[:VERBOSE])]
+            if len(problems) > VERBOSE:
+                lines.append(f"and {len(problems) - VERBOSE} more problems: /api/v1/problems has them")
+        return web.Response(status=503 if reasons else 200, text="\n".join(lines))
+
+
+async def _without_server(_: web.Request, response: web.StreamResponse) -> None:
+    """Versions help nobody but those who look for old ones."""
+    response.headers.pop("Server", None)
