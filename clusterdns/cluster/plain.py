@@ -23,7 +23,7 @@ _SUSPECT = frozenset((0, 127, 169, 224, 0xFE, 0xFF))  # first octets of the addr
 _FAMILIES = {"IPv4": AF_INET, "IPv6": AF_INET6}
 _NO_CONDITIONS, _NO_TARGET = schema.Conditions(), schema.Target()
 # (ready, serving, terminating) as JSON has them -> conditions.
-_CONDITIONS: dict[tuple[schema.Flag, schema.Flag, schema.Flag], int] = {
+CONDITIONS: dict[tuple[schema.Flag, schema.Flag, schema.Flag], int] = {
     (ready, serving, terminating): conditions_of(schema.Conditions(ready, serving, terminating))
     for ready, serving, terminating in product((None, False, True), repeat=3)
 }
@@ -70,7 +70,7 @@ def _plain_endpoints(wire: schema.WireSlice) -> tuple[Endpoint, ...] | None:
         except (OSError, ValueError):
             return None
         flags, target, hostname = one.conditions or _NO_CONDITIONS, one.target_ref or _NO_TARGET, one.hostname or ""
-        conditions = _CONDITIONS.get((flags.ready, flags.serving, flags.terminating))
+        conditions = CONDITIONS.get((flags.ready, flags.serving, flags.terminating))
         if conditions is None or address[0] in _SUSPECT or (hostname and not is_label(hostname)):
             return None
         name = target.name if target.kind == "Pod" else None

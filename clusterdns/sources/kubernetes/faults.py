@@ -28,10 +28,11 @@ class Reason(StrEnum):
     BUG = "bug"  # ours
 
 
-class Fault(BackendError):
-    """One of those, told by *text* in the words of a person."""
+class ApiError(BackendError):
+    """It ended; *text* tells how in the words of a person."""
 
     def __init__(self, reason: Reason, text: str, *, retry_after: float = 0.0) -> None:
         """*retry_after*: seconds, where the server says so."""
         super().__init__(text)
         self.reason, self.retry_after = reason, retry_after
+        self.code = 0  # HTTP status of a refusal

@@ -5,12 +5,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from clusterdns.sources.kubernetes.faults import Fault, Reason
+from clusterdns.sources.kubernetes.faults import ApiError, Reason
 
 SOON = (0.2, 1.0)  # seconds between tries where nobody is there, or only for a moment
 GENTLE = 8  # tries of that kind with a server that answers errors, before they grow rare
 LONGEST = 30.0  # seconds
-_AT_ONCE = (Reason.ENDED, Reason.EXPIRED)  # the first time
+_AT_ONCE = (Reason.ENDED, Reason.EXPIRED, Reason.UNAUTHORIZED)  # the first time
 
 
 class Clock(NamedTuple):
@@ -35,7 +35,7 @@ class Backoff:
         """Something was learnt from the server that shows that trying again is worth it."""
         self._streak = 0
 
-    def delay(self, fault: Fault) -> float:
+    def delay(self, fault: ApiError) -> float:
         """Seconds.  Who is not there is looked for often, who is in trouble ever more rarely; all of it with jitter,
 
         so that many servers do not come back at the same moment.

@@ -1,0 +1,213 @@
+"""Requests to one API server: whom they come from, how they fail, and that nobody waits for ever."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+
+from clusterdns import __version__
+from clusterdns.errors import BackendError, OperatorError, printable, shortened
+from clusterdns.sources.kubernetes.access import Access, Credentials, tls_context
+from clusterdns.sources.kubernetes.decoding import message_of, reason_of
+from clusterdns.sources.kubernetes.faults import ApiError, Reason
+
+CONNECT, ANSWER = 5.0, 30.0  # seconds: to connect; to begin to answer, and between two pieces of a page
+MOST_OCTETS = 256 << 20  # of a page
+_BUFFER = 1 << 18  # octets of a stream that may wait for us
+_REFUSAL = 1 << 16  # octets of a refusal that are read
+_DEAD = 15  # seconds without acknowledgement after which the system gives a connection up
+
+Parameters = Mapping[str, str]
+
+
+class Stream:
+    """A watch that is open."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def read(self, within: float) -> bytes:
+        """What has come, at least one octet; b"": the server has ended it.  Raises ApiError, also after *within* s."""
+        with _told("the watch"):
+            try:
+                async with asyncio.timeout(within):
+                    return await self._response.content.readany()
+            except TimeoutError:
+                raise ApiError(Reason.SILENT, f"nothing came for {within:g} s, not even a bookmark") from None
+
+    def abort(self) -> None:
+        """Whoever reads gets an ApiError."""
+        self._response.close()
+
+
+class Client:
+    """Use it on one loop."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._session: aiohttp.ClientSession | None = None
+        self._connection: tuple[object, ...] = ()  # what the session is made for
+        self._opening = asyncio.Lock()
+        self._renew = False
+        self.server = ""  # URL, once it is known
+
+    @property
+    def origin(self) -> str:
+        return self._credentials.origin
+
+    async def prepare(self) -> None:
+        """Raises OperatorError where the credentials cannot be used; whether the server is there does not matter."""
+        try:
+            await self._enter()
+        except ApiError:
+            return  # may mend itself
+
+    async def close(self) -> None:
+        session, self._session = self._session, None
+        if session:
+            await session.close()
+
+    async def get(self, path: str, parameters: Parameters, accept: str) -> bytes:
+        """The whole answer.  Raises ApiError."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=ANSWER)
+        async with self._request(path, parameters, accept, timeout) as response:
+            pieces, octets = [], 0
+            while piece := await response.content.readany():
+                pieces.append(piece)
+                octets += len(piece)
+                if octets > MOST_OCTETS:
+                    raise ApiError(Reason.GARBLED, f"an answer of more than {MOST_OCTETS >> 20} MiB")
+            return b"".join(pieces)
+
+    @asynccontextmanager
+    async def watch(self, path: str, parameters: Parameters, accept: str) -> AsyncIterator[Stream]:
+        """Raises ApiError."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
+        async with self._request(path, parameters, accept, timeout) as response:
+            try:
+                yield Stream(response)
+            finally:
+                response.close()  # there may be more to come, which nobody is to wait for
+
+    @asynccontextmanager
+    async def _request(
+        self, path: str, parameters: Parameters, accept: str, timeout: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            access, session = await self._enter()
+        except OperatorError as error:  # it was in order at the start
+            raise ApiError(Reason.CREDENTIALS, str(error)) from None
+        with _told(access.server):
+            try:
+                async with asyncio.timeout(CONNECT + ANSWER):
+                    response = await session.get(
+                        access.server + path,
+                        params=parameters,
+                        headers=[("Accept", accept), *access.headers],
+                        timeout=timeout,
+                        server_hostname=access.server_name or None,
+                        proxy=access.proxy or _proxy(access.server),
+                        allow_redirects=False,  # they would get the token
+                    )
+            except TimeoutError:
+                raise ApiError(Reason.SILENT, f"{access.server}: no answer within {CONNECT + ANSWER:g} s") from None
+            async with response:
+                if response.status != 200:
+                    raise await self._refusal(access, response)
+                yield response
+
+    async def _refusal(self, access: Access, response: aiohttp.ClientResponse) -> ApiError:
+        reason = reason_of(response.status)
+        self._renew |= reason is Reason.UNAUTHORIZED
+        try:
+            async with asyncio.timeout(CONNECT):
+                body = await response.content.read(_REFUSAL)
+        except TimeoutError:
+            body = b""
+        response.close()  # there may be more of it
+        text = f"{access.server}: {response.status} {response.reason or ''}".rstrip()
+        if said := message_of(body):
+            text += f": {said}"
+        if reason is Reason.FORBIDDEN:
+            text += "; grant list and watch to who asks"
+        if reason is Reason.UNAUTHORIZED:
+            text += f"; renew {self.origin}"
+        wait = response.headers.get("Retry-After", "")
+        seconds = float(wait) if wait.isascii() and wait.isdecimal() and len(wait) < 6 else 0.0
+        fault = ApiError(reason, printable(text), retry_after=seconds)
+        fault.code = response.status
+        return fault
+
+    async def _enter(self) -> tuple[Access, aiohttp.ClientSession]:
+        """Raises OperatorError or ApiError."""
+        async with self._opening:
+            try:
+                access = await self._credentials.access(renew=self._renew)
+            except BackendError as error:
+                raise ApiError(Reason.CREDENTIALS, str(error)) from None
+            self._renew = False
+            self.server = access.server
+            if self._session is None or self._connection != access.connection:
+                await self._open(access)
+            assert self._session
+            return access, self._session
+
+    async def _open(self, access: Access) -> None:
+        try:
+            context = await asyncio.to_thread(tls_context, access)
+        except (OSError, ValueError) as error:
+            told = shortened(str(error))
+            raise OperatorError(
+                f"{self.origin}: its certificates or its key cannot be used: {told}; write them as PEM, not encrypted"
+            ) from None
+        await self.close()
+        connector = aiohttp.TCPConnector(limit=0, ssl=context, socket_factory=_socket)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": f"clusterdns/{__version__}", "Accept-Encoding": "gzip"},
+            read_bufsize=_BUFFER,
+        )
+        self._connection = access.connection
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """What aiohttp raises, in words of ours."""
+    try:
+        yield
+    except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+        text = f"{where}: its certificate is not trusted: {error}; check certificate-authority and the server's name"
+        raise ApiError(Reason.UNTRUSTED, printable(shortened(text))) from None
+    except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+        raise ApiError(Reason.REFUSED, printable(shortened(str(error)))) from None
+    except aiohttp.ServerTimeoutError as error:
+        raise ApiError(Reason.SILENT, printable(f"{where}: {error}")) from None
+    except (aiohttp.ClientError, OSError) as error:
+        told = str(error) or type(error).__name__
+        raise ApiError(Reason.CUT, printable(shortened(f"{where}: {told}"))) from None
+    except ValueError as error:  # a URL or a header that is none
+        raise ApiError(Reason.FAILED, printable(shortened(f"{where}: {error}"))) from None
+
+
+def _socket(info: aiohttp.AddrInfoType) -> socket.socket:
+    """One of which the system finds out soon when the other end is gone."""
+    family, kind, protocol, _, _ = info
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    seconds = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2, "TCP_USER_TIMEOUT": 1000 * _DEAD}
+    for name, value in seconds.items():
+        if option := getattr(socket, name, None):  # not every system has all of them
+            made.setsockopt(socket.IPPROTO_TCP, option, value)
+    return made
+
+
+def _proxy(server: str) -> str | None:
+    """As the environment says.  aiohttp's own way would mix in passwords of ~/.netrc."""
+    parts = urlsplit(server)
+    proxy = getproxies().get(parts.scheme)
+    return proxy if proxy and not proxy_bypass(parts.hostname or "") else None

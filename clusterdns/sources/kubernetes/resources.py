@@ -1,0 +1,27 @@
+"""Which kinds are followed, and how the API calls them."""
+
+from msgspec import Struct
+
+JSON = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadata{0};g=meta.k8s.io;v=1,application/json"
+METADATA_LIST = _METADATA.format("List")
+
+
+class Resource(Struct, frozen=True):
+    kind: str
+    path: str
+    list_accept: str = JSON
+    watch_accept: str = JSON
+    selector: str = ""  # a fieldSelector
+
+
+SERVICES = Resource("Service", "/api/v1/services")
+SLICES = Resource("EndpointSlice", "/apis/discovery.k8s.io/v1/endpointslices")
+NAMESPACES = Resource("Namespace", "/api/v1/namespaces", METADATA_LIST, _METADATA.format(""))
+# Those that have ended are many where jobs run, and have no names (``zone.filters``).
+PODS = Resource("Pod", "/api/v1/pods", selector="status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown")
+
+
+def resources(*, pods: bool) -> tuple[Resource, ...]:
+    """Endpoints are not among them: the cluster's controllers mirror them into slices."""
+    return (NAMESPACES, SERVICES, SLICES, PODS) if pods else (NAMESPACES, SERVICES, SLICES)
