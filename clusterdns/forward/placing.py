@@ -1,14 +1,32 @@
 """Foreign -> octets of a response: TTLs counted down, pointers moved, cut to what the client takes."""
 
-from clusterdns.engine.edns import SERVER_OCTETS
+import struct
+from contextlib import suppress
+
+import msgspec
+
+from clusterdns.engine.edns import SERVER_OCTETS, error_option, opt_record
 from clusterdns.engine.elsewhere import Resolve
+from clusterdns.engine.gate import CD, HEADER_OCTETS, QR, RD, Query
+from clusterdns.engine.plain import AD
+from clusterdns.engine.reply import TC
+from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign
+from clusterdns.forward.names import MAX_TARGET, Names
+from clusterdns.forward.rewriting import Writer
 from clusterdns.zone.names import Name
+from clusterdns.zone.prepared import QUESTION_AT, SERVFAIL, pointer, section_counts
+
+_TTL = struct.Struct("!I")
+_EVERYWHERE = range(HEADER_OCTETS, MAX_TARGET + 1)  # where pointers of a Foreign may lead: they have been checked
 
 
 def bounded(foreign: Foreign, most: int) -> Foreign:
     """With no TTL above *most* seconds, its own included: once, before it is kept."""
-    raise NotImplementedError
+    wire = bytearray(foreign.wire)
+    for at in foreign.ttls:
+        _TTL.pack_into(wire, at, min(most, _TTL.unpack_from(wire, at)[0]))
+    return msgspec.structs.replace(foreign, wire=bytes(wire), ttl=min(most, foreign.ttl))
 
 
 def sections(foreign: Foreign, age: int, ttl: int | None = None) -> bytes:
@@ -16,19 +34,93 @@ def sections(foreign: Foreign, age: int, ttl: int | None = None) -> bytes:
 
     Of the same length: the offsets of *foreign* hold for it.
     """
-    raise NotImplementedError
+    if ttl is None and age <= 0:
+        return foreign.wire
+    wire = bytearray(foreign.wire)
+    if ttl is not None:
+        octets = ttl.to_bytes(4)
+        for at in foreign.ttls:
+            wire[at : at + 4] = octets
+    else:
+        for at in foreign.ttls:
+            left = _TTL.unpack_from(wire, at)[0] - age
+            _TTL.pack_into(wire, at, max(0, left))
+    return bytes(wire)
 
 
 def behind(foreign: Foreign, wire: bytes, target: Name, target_at: int, start: int) -> tuple[bytes, tuple[int, ...]]:
     """*wire* (its ``sections``) as it stands at *start* of a message that has *target*, the name it answers for, in
-    full octets at *target_at*; and the end of each record in it.
+    full octets at *target_at*, 0: nowhere; and the end of each record in it.
+
+    Names are written out where a pointer cannot reach what it leads to.  Records for which no message has room then
+    are left out.
     """
-    raise NotImplementedError
+    base = QUESTION_AT + len(target) + 4
+    if target_at == QUESTION_AT and start == base:
+        return wire, foreign.cuts
+    if not target_at or start + len(wire) > MAX_TARGET:
+        return _rewritten(foreign, wire, target, target_at, start)
+    octets = bytearray(wire)
+    for at in foreign.pointers:
+        leads_to = (octets[at] & 0x3F) << 8 | octets[at + 1]
+        leads_to += target_at - QUESTION_AT if leads_to < base else start - base
+        octets[at : at + 2] = pointer(leads_to)
+    return bytes(octets), foreign.cuts
+
+
+def _rewritten(
+    foreign: Foreign, wire: bytes, target: Name, target_at: int, start: int
+) -> tuple[bytes, tuple[int, ...]]:
+    writer = Writer(target, target_at, start)
+    with suppress(PeerError):  # too long for any message: the rest of it is cut
+        _write(writer, foreign, wire, target, 0, len(foreign.cuts), same_question=True)
+    return bytes(writer.octets), tuple(writer.cuts)
 
 
 def continued(first: Foreign, name: Name, second: Foreign) -> Foreign:
-    """*first*, the partial answer for *name*, and *second*, the one for the end of its chain: one answer."""
-    raise NotImplementedError
+    """*first*, the partial answer for *name*, and *second*, the one for the end of its chain: one answer.
+
+    Both must be of the same moment (see ``sections``).  Raises PeerError where it is longer than any message.
+    """
+    writer = Writer(name, QUESTION_AT, QUESTION_AT + len(name) + 4)
+    _write(writer, first, first.wire, name, 0, first.answers, same_question=True)
+    _write(writer, second, second.wire, first.end, 0, second.answers, same_question=False)
+    _write(writer, first, first.wire, name, first.answers, len(first.cuts), same_question=True)
+    _write(writer, second, second.wire, first.end, second.answers, len(second.cuts), same_question=False)
+    return Foreign(
+        second.rcode,
+        first.authentic and second.authentic,
+        bytes(writer.octets),
+        first.answers + second.answers,
+        first.authority + second.authority,
+        tuple(writer.cuts),
+        tuple(writer.ttls),
+        tuple(writer.pointers),
+        min(first.ttl, second.ttl),
+        second.end,
+        second.error or first.error,
+        second.partial,
+    )
+
+
+def _write(
+    writer: Writer, foreign: Foreign, wire: bytes, name: Name, first: int, last: int, *, same_question: bool
+) -> None:
+    """The records from number *first* to before *last* of *foreign*, which answers a question for *name*."""
+    packet = bytes(HEADER_OCTETS) + name + bytes(4) + wire
+    base = len(packet) - len(wire)
+    writer.read_from(packet, Names(packet, name), _EVERYWHERE, same_question=same_question)
+    pointers = [base + at for at in foreign.pointers]
+    begin = foreign.cuts[first - 1] if first else 0
+    number = 0
+    for end, ttl in zip(foreign.cuts[first:last], foreign.ttls[first:last], strict=True):
+        while number < len(pointers) and pointers[number] < base + begin:
+            number += 1
+        inside = number
+        while inside < len(pointers) and pointers[inside] < base + end:
+            inside += 1
+        writer.add(base + begin, base + ttl - 4, base + end, pointers[number:inside])
+        begin, number = end, inside
 
 
 def respond(
@@ -47,4 +139,39 @@ def respond(
     What does not fit goes in this order: the error's text, then, with TC, the authority section and records of the
     answer from the last.  AD is passed on to those who asked (RFC 6840 §5.8), and not behind aliases of ours.
     """
-    raise NotImplementedError
+    query, chain = resolve.query, resolve.chain
+    start = HEADER_OCTETS + len(query.question)
+    cuts = foreign.cuts
+    if chain:
+        start += sum(map(len, chain))
+        wire, cuts = behind(foreign, wire, resolve.target, resolve.target_at, start)
+    rcode, error = foreign.rcode, error or foreign.error
+    opt = b""
+    if query.edns:
+        opt = _opt(query, rcode, options, udp_octets, error)
+    elif rcode > 0xF:
+        rcode = SERVFAIL  # without an OPT there is no room for the upper bits
+    flags = QR | resolve.flags | query.flags & (RD | CD) | rcode & 0xF
+    if foreign.authentic and not chain and (query.flags & AD or (query.edns and query.edns.dnssec_ok)):
+        flags |= AD
+    answers, authority = foreign.answers, foreign.authority
+    if start + len(wire) + len(opt) > resolve.limit or len(cuts) < answers + authority:
+        if error and query.edns:
+            opt = _opt(query, rcode, options, udp_octets, (error[0], ""))
+        room = resolve.limit - start - len(opt)
+        if len(wire) > room or len(cuts) < answers + authority:
+            flags |= TC
+            authority, answers = 0, sum(end <= room for end in cuts[:answers])
+            wire = wire[: cuts[answers - 1]] if answers else b""
+            while room < 0 and chain:
+                room += len(chain[-1])
+                chain = chain[:-1]
+    counts = section_counts(len(chain) + answers, authority, bool(opt))
+    return b"".join((query.head, flags.to_bytes(2), counts, query.question, *chain, wire, opt))
+
+
+def _opt(query: Query, rcode: int, options: bytes, udp_octets: int, error: tuple[int, str] | None) -> bytes:
+    if error:
+        options += error_option(*error)
+    dnssec_ok = query.edns is not None and query.edns.dnssec_ok
+    return opt_record(rcode, dnssec_ok=dnssec_ok, options=options, octets=udp_octets)

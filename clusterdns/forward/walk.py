@@ -1,7 +1,37 @@
 """The one strict walk: a reply's octets -> Foreign."""
 
-from clusterdns.errors import PeerError
+import struct
+from collections.abc import Sequence
+
+from clusterdns.engine.edns import EXTENDED_ERROR
+from clusterdns.engine.gate import HEADER, HEADER_OCTETS, OPCODE, QR
+from clusterdns.engine.plain import AD
+from clusterdns.engine.reply import TC
+from clusterdns.errors import PeerError, printable, shortened
 from clusterdns.forward.answers import Foreign, Question
+from clusterdns.forward.chain import ANY, YXDOMAIN, Chain, follow
+from clusterdns.forward.names import Names
+from clusterdns.forward.records import (
+    NS,
+    NSEC,
+    NSEC3,
+    RRSIG,
+    SOA,
+    Record,
+    ancestors,
+    read_opt,
+    read_records,
+)
+from clusterdns.forward.rewriting import Writer
+from clusterdns.zone.names import ROOT, Name
+from clusterdns.zone.prepared import IN, NOERROR, NXDOMAIN, QUESTION_AT
+
+AA, RA = 0x0400, 0x0080
+MAX_TTL = 0x7FFFFFFF
+ERROR_CHARACTERS = 200  # of the text of an Extended DNS Error
+_ANSWERS = (NOERROR, NXDOMAIN, YXDOMAIN)
+_NO_TYPES = frozenset({0, 41, *range(128, 256)}) - {ANY}  # OPT and meta types: no records, or not of one answer
+_PROOFS = (NSEC, NSEC3)
 
 
 class LameError(PeerError):
@@ -11,7 +41,186 @@ class LameError(PeerError):
 def walk(packet: bytes, question: Question) -> Foreign:
     """What the reply *packet* says about *question*.
 
-    Raises PeerError: malformed, truncated (see ``message.truncated``), a loop; LameError.  Rcodes other than NOERROR,
-    NXDOMAIN and YXDOMAIN come without records, with ttl 0, and are for the caller to judge.
+    Raises PeerError: malformed, truncated (see ``message.truncated``), aliases in a circle, NXDOMAIN with data;
+    LameError.  Rcodes other than NOERROR, NXDOMAIN and YXDOMAIN come without records, with ttl 0, and are for the
+    caller to judge.
+
+    TTLs with the top bit set count as 0 (RFC 2181 §8), those of one RRset become the least of them (§5.2), and that of
+    the SOA of a negative answer at most its MINIMUM (RFC 2308 §5).
     """
-    raise NotImplementedError
+    try:
+        return _walk(packet, question)
+    except (IndexError, struct.error):
+        raise PeerError("it ends too early") from None
+
+
+def _walk(packet: bytes, question: Question) -> Foreign:
+    _, flags, questions, answers, authority, additional = HEADER.unpack_from(packet)
+    rcode = flags & 0xF
+    if flags & (QR | OPCODE | TC) != QR or question.rtype in _NO_TYPES:
+        raise PeerError("not a whole reply")
+    if not questions and len(packet) == HEADER_OCTETS and rcode not in _ANSWERS:  # see message.is_bare_error
+        return _refusal(rcode, question)
+    name = question.name
+    base = QUESTION_AT + len(name) + 4
+    asked = struct.pack("!HH", question.rtype, IN)
+    if questions != 1 or packet[QUESTION_AT : base - 4].lower() != name or packet[base - 4 : base] != asked:
+        raise PeerError("another question")
+    names = Names(packet, name)
+    answer, at = read_records(packet, names, name, base, answers)
+    proofs, at = read_records(packet, names, name, at, authority)
+    opt = read_opt(packet, at, additional)
+    error = None
+    if opt:
+        rcode |= opt[0] >> 24 << 4
+        error = None if opt[0] >> 16 & 0xFF else _error(opt[1])  # nobody knows what another version looks like
+    if rcode not in _ANSWERS:
+        return _refusal(rcode, question, error)
+    chain = follow(answer, question, rcode)
+    return _foreign(packet, question, names, rcode, flags, chain, proofs, error)
+
+
+def _refusal(rcode: int, question: Question, error: tuple[int, str] | None = None) -> Foreign:
+    return Foreign(rcode, False, b"", 0, 0, (), (), (), 0, question.name, error)
+
+
+def _foreign(
+    packet: bytes,
+    question: Question,
+    names: Names,
+    rcode: int,
+    flags: int,
+    chain: Chain,
+    authority: Sequence[Record],
+    error: tuple[int, str] | None,
+) -> Foreign:
+    soa = None
+    if chain.found:
+        if rcode != NOERROR:
+            raise PeerError("no such name, and records of it")
+    else:
+        above = ancestors(chain.end)
+        soa = next((record for record in authority if record.rtype == SOA and record.owner in above), None)
+    silent = soa is None and not chain.found and rcode == NOERROR
+    if silent and not chain.links and not flags & AA:
+        if any(record.rtype == NS for record in authority):
+            raise LameError("a referral")
+        if not flags & RA:
+            raise LameError("neither authority nor recursion")
+    records = chain.records + _authority(authority, soa, question)
+    minimum = MAX_TTL if soa is None else _seconds(int.from_bytes(packet[soa.stop - 4 : soa.stop]))
+    ttls = _ttls(records, soa, minimum)
+    partial = silent and chain.links > 0
+    least = min((*ttls, minimum)) if chain.found or soa or partial else 0
+    wire, cuts, at, pointers = _taken(_patched(packet, question, names, records, ttls), question, names, records)
+    counts = len(chain.records), len(records) - len(chain.records)
+    return Foreign(rcode, bool(flags & AD), wire, *counts, cuts, at, pointers, least, chain.end, error, partial)
+
+
+def _authority(authority: Sequence[Record], soa: Record | None, question: Question) -> list[Record]:
+    """The SOA of a negative answer, and with DO what proves it, or that an answer comes from a wildcard."""
+    if not question.dnssec_ok:
+        return [soa] if soa else []
+    return [
+        record
+        for record in authority
+        if record is soa
+        or record.rtype in _PROOFS
+        or (record.rtype == RRSIG and record.covered in _PROOFS)
+        or (soa and record.rtype == RRSIG and record.covered == SOA and record.owner == soa.owner)
+    ]
+
+
+def _seconds(ttl: int) -> int:
+    return ttl if ttl <= MAX_TTL else 0
+
+
+def _ttls(records: Sequence[Record], soa: Record | None, minimum: int) -> list[int]:
+    """Of each record, as it is to be told."""
+    keys = [(record.owner, record.rtype, record.covered) for record in records]
+    least: dict[tuple[Name, int, int], int] = {}
+    for key, record in zip(keys, records, strict=True):
+        ttl = _seconds(record.ttl)
+        least[key] = min(least.get(key, ttl), ttl)
+    if soa:
+        key = soa.owner, SOA, 0
+        least[key] = min(least[key], minimum)
+    return [least[key] for key in keys]
+
+
+def _patched(packet: bytes, question: Question, names: Names, records: Sequence[Record], ttls: Sequence[int]) -> bytes:
+    """*packet* with these TTLs and without the spelling of our question in other names.
+
+    A server that makes a CNAME from a DNAME takes labels of the question for it, letter case and all.
+    """
+    patches = [
+        (record.fixed + 4, ttl.to_bytes(4)) for record, ttl in zip(records, ttls, strict=True) if ttl != record.ttl
+    ]
+    spelled = packet[QUESTION_AT : QUESTION_AT + len(question.name)]
+    if names.cased and spelled != question.name:
+        patches += _spellings(packet, names, spelled)
+    if not patches:
+        return packet
+    octets = bytearray(packet)
+    for at, content in patches:
+        octets[at : at + len(content)] = content
+    return bytes(octets)
+
+
+def _spellings(packet: bytes, names: Names, spelled: bytes) -> list[tuple[int, bytes]]:
+    ours, at = set(), 0
+    while spelled[at]:
+        ours.add(spelled[at : at + 1 + spelled[at]])
+        at += 1 + spelled[at]
+    found = []
+    for begin, end in names.cased:
+        at = begin
+        while at < end:
+            label = packet[at : at + 1 + packet[at]]
+            if label in ours:
+                found.append((at, label.lower()))
+            at += len(label)
+    return found
+
+
+def _taken(
+    packet: bytes, question: Question, names: Names, records: Sequence[Record]
+) -> tuple[bytes, tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """The octets of *records*, and in them: the ends of records, TTLs, pointers.
+
+    Where they stand together in the packet, that is a slice.
+    """
+    base = QUESTION_AT + len(question.name) + 4
+    writes, at = names.loose, base
+    for record in records:
+        # An owner in full shows the spelling of the question.
+        writes = writes or record.begin != at or (packet[at] < 0xC0 and record.owner == question.name != ROOT)
+        at = record.stop
+    if not writes:
+        return (
+            packet[base:at],
+            tuple([record.stop - base for record in records]),
+            tuple([record.fixed + 4 - base for record in records]),
+            tuple([pointer - base for record in records for pointer in record.pointers]),
+        )
+    writer = Writer(question.name, QUESTION_AT, base)
+    writer.read_from(packet, names, names.known, same_question=True)
+    for record in records:
+        owns_question = record.owner == question.name != ROOT
+        writer.add(record.begin, record.fixed, record.stop, record.pointers, owns_question=owns_question)
+    return bytes(writer.octets), tuple(writer.cuts), tuple(writer.ttls), tuple(writer.pointers)
+
+
+def _error(rdata: bytes) -> tuple[int, str] | None:
+    """The first Extended DNS Error among the options (RFC 8914 §2); its text is for people, and bounded."""
+    found, at = None, 0
+    while at < len(rdata):
+        code, length = struct.unpack_from("!HH", rdata, at)
+        content = rdata[at + 4 : at + 4 + length]
+        at += 4 + length
+        if code == EXTENDED_ERROR and found is None and length >= 2:
+            text = content[2:].decode(errors="replace").rstrip("\0")
+            found = int.from_bytes(content[:2]), printable(shortened(text, ERROR_CHARACTERS))
+    if at != len(rdata):
+        raise PeerError("OPT: an option longer than the record")
+    return found
