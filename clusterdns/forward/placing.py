@@ -12,7 +12,7 @@ from clusterdns.engine.plain import AD
 from clusterdns.engine.reply import TC
 from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign
-from clusterdns.forward.names import MAX_TARGET, Names
+from clusterdns.forward.compressed import MAX_TARGET, Names
 from clusterdns.forward.rewriting import Writer
 from clusterdns.zone.names import Name
 from clusterdns.zone.prepared import QUESTION_AT, SERVFAIL, pointer, section_counts

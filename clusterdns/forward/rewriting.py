@@ -4,8 +4,8 @@ from bisect import bisect_right, insort
 from collections.abc import Container, Sequence
 
 from clusterdns.errors import PeerError
-from clusterdns.forward.names import MAX_TARGET, Names
-from clusterdns.forward.records import FIXED_OCTETS
+from clusterdns.forward.compressed import MAX_TARGET, Names
+from clusterdns.forward.sections import FIXED_OCTETS
 from clusterdns.zone.names import Name
 from clusterdns.zone.prepared import QUESTION_AT, pointer
 
@@ -13,7 +13,7 @@ _MAX_OCTETS = 0xFFFF
 
 
 class Writer:
-    """What is built: octets that begin at *start* of a message, which has *question* in full at *question_at*, 0: nowhere.
+    """What is built: octets that begin at *start* of a message that has *question* in full at *question_at* (0: nowhere).
 
     *cuts*, *ttls* and *pointers* are offsets in the octets, as in a Foreign.
     """
@@ -41,7 +41,7 @@ class Writer:
             self._moved.append((QUESTION_AT, names.question_end, self._question_at - QUESTION_AT))
 
     def add(self, begin: int, fixed: int, stop: int, pointers: Sequence[int], *, owns_question: bool = False) -> None:
-        """The record of these offsets, see ``records.Record``.
+        """The record of these offsets, see ``sections.Record``.
 
         *owns_question*: its owner is the question's name, whatever its form, and becomes a pointer.
         Raises PeerError where more is written than a message holds; the record is not there then.

@@ -9,9 +9,10 @@ from clusterdns.engine.plain import AD
 from clusterdns.engine.reply import TC
 from clusterdns.errors import PeerError, printable, shortened
 from clusterdns.forward.answers import Foreign, Question
-from clusterdns.forward.chain import ANY, YXDOMAIN, Chain, follow
-from clusterdns.forward.names import Names
-from clusterdns.forward.records import (
+from clusterdns.forward.compressed import Names
+from clusterdns.forward.following import ANY, YXDOMAIN, Chain, follow
+from clusterdns.forward.rewriting import Writer
+from clusterdns.forward.sections import (
     NS,
     NSEC,
     NSEC3,
@@ -22,7 +23,6 @@ from clusterdns.forward.records import (
     read_opt,
     read_records,
 )
-from clusterdns.forward.rewriting import Writer
 from clusterdns.zone.names import ROOT, Name
 from clusterdns.zone.prepared import IN, NOERROR, NXDOMAIN, QUESTION_AT
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from clusterdns.engine.edns import OPT
 from clusterdns.engine.wire import owner_end
 from clusterdns.errors import PeerError
-from clusterdns.forward.names import Names
+from clusterdns.forward.compressed import Names
 from clusterdns.zone.names import ROOT, Name
 from clusterdns.zone.prepared import IN, OWNER
 

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Question
-from clusterdns.forward.records import CNAME, DNAME, RRSIG, SIG, Record
+from clusterdns.forward.sections import CNAME, DNAME, RRSIG, SIG, Record
 from clusterdns.zone.names import Name
 
 ANY = 255
