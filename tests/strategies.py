@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 
 from clusterdns.cluster.addresses import parse_address
 from clusterdns.cluster.model import READY, Endpoint, EndpointSlice, Key, Port, Published, Service, ServicePort
-from clusterdns.engine.answer import Responder
+from clusterdns.engine import answer
+from clusterdns.engine.elsewhere import Later, Resolve
+from clusterdns.engine.reply import Reply
 from clusterdns.engine.table import Table
-from clusterdns.zone.names import parse_name
+from clusterdns.zone.names import Name, parse_name
+from clusterdns.zone.prepared import REFUSED
 from clusterdns.zone.tree import Prepared, ZoneOptions, drain
 
 # No test depends on speed: a deadline would make it.  Read here, before the tests that import this module.
@@ -89,8 +92,36 @@ def table_of(*services: Published, namespaces: Iterable[str] = (), options: Zone
     return table
 
 
+class Responder(answer.Responder):
+    """One whose answers are at hand: nobody is waited for."""
+
+    def answer(self, packet: bytes, transport: str = "udp", address: str = "0.0.0.0") -> bytes | None:
+        return at_hand(super().answer(packet, transport, address))
+
+    def _slow(self, packet: bytes, transport: str, address: str) -> bytes | None:
+        return at_hand(super()._slow(packet, transport, address))
+
+
+def at_hand(response: bytes | Later | None) -> bytes | None:
+    assert response is None or isinstance(response, bytes), "somebody is asked"
+    return response
+
+
+class Refusing:
+    """An Elsewhere that asks nobody."""
+
+    def takes(self, name: Name) -> bool:
+        return False
+
+    def known(self, packet: bytes, end: int, name: bytes, rtype: int, limit: int, opt: bytes) -> bytes | None:
+        return None
+
+    def ask(self, resolve: Resolve) -> bytes | Later:
+        return resolve.inside.finish(resolve, Reply(REFUSED, resolve.flags))
+
+
 def responder(*services: Published, recursion: bool = False, options: ZoneOptions = OPTIONS) -> Responder:
-    return Responder(table_of(*services, options=options), recursion=recursion)
+    return Responder(table_of(*services, options=options), elsewhere=Refusing() if recursion else None)
 
 
 def many(count: int, network: str = "10.9.0.0") -> list[str]:

@@ -13,10 +13,11 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from strategies import Responder
+
 from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Object, identity
 from clusterdns.config import load_settings
-from clusterdns.engine.answer import Responder
 from clusterdns.options import controller_options, manners, zone_options
 from clusterdns.sources.reading import load
 from clusterdns.world import World, build

@@ -26,9 +26,9 @@ from packets import (
     records,
     summary,
 )
-from strategies import SHOP, alias, cluster_ip, clusters, headless, many, responder, table_of
+from strategies import SHOP, Refusing, Responder, alias, cluster_ip, clusters, headless, many, responder, table_of
 
-from clusterdns.engine.answer import MAX_LINKS, Responder
+from clusterdns.engine.chain import MAX_LINKS
 from clusterdns.engine.cookies import Cookies
 from clusterdns.engine.manners import Manners
 from clusterdns.engine.table import Table
@@ -109,7 +109,7 @@ queries = st.builds(
 @settings(max_examples=1000)
 @given(queries, st.sampled_from(["udp", "tcp"]), st.booleans())
 def test_the_plain_path_gives_the_bytes_of_the_slow_one(packet: bytes, transport: str, recursion: bool) -> None:
-    agree(Watched(TABLE, recursion=recursion, manners=MANNERS), packet, transport)
+    agree(Watched(TABLE, elsewhere=Refusing() if recursion else None, manners=MANNERS), packet, transport)
 
 
 @settings(max_examples=50)

@@ -9,10 +9,10 @@ import dns.rcode
 import pytest
 from cases import Case, all_cases
 from explained import Broken, all_broken, clusterdns, words_of
+from strategies import Responder
 from support import objects_of, serving, variables
 
 from clusterdns.config import load_settings
-from clusterdns.engine.answer import Responder
 from clusterdns.explaining import explanation
 from clusterdns.options import controller_options, zone_options
 from clusterdns.views.explanation import Explanation

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packets import opt, query
-from strategies import key
+from strategies import Responder, key
 from test_tree import assert_same
 
 from clusterdns.cluster.addresses import parse_address
@@ -29,7 +29,6 @@ from clusterdns.cluster.model import (
     identity,
 )
 from clusterdns.controllers.manager import ControllerOptions
-from clusterdns.engine.answer import Responder
 from clusterdns.world import World, build
 from clusterdns.zone.filters import Filters
 from clusterdns.zone.names import parse_name

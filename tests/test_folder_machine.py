@@ -15,12 +15,12 @@ from folders import write
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from strategies import Responder
 
 from clusterdns.cluster.documents import Limits
 from clusterdns.cluster.events import Replace, Upsert
 from clusterdns.cluster.model import Object, Service
 from clusterdns.config import load_settings
-from clusterdns.engine.answer import Responder
 from clusterdns.options import controller_options, zone_options
 from clusterdns.sources.reading import Reader
 from clusterdns.sources.scan import Clock

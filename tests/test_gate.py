@@ -23,10 +23,9 @@ from packets import (
     question,
     read,
 )
-from strategies import SHOP, responder
+from strategies import SHOP, Responder, responder
 
 from clusterdns.engine import gate
-from clusterdns.engine.answer import Responder
 from clusterdns.engine.gate import Query, Rejected
 
 WEB = "web.shop.svc.cluster.local"

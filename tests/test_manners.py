@@ -11,9 +11,8 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 from packets import AA, AD, CD, QR, RA, RD, TC, Z, header, opt, option, query, question, read, spelled
-from strategies import SHOP, headless, many, table_of
+from strategies import SHOP, Responder, headless, many, table_of
 
-from clusterdns.engine.answer import Responder
 from clusterdns.engine.cookies import Cookies
 from clusterdns.engine.manners import Manners
 

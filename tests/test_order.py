@@ -4,9 +4,8 @@ import random
 
 import pytest
 from packets import opt, query, read
-from strategies import SHOP, alias, cluster_ip, headless, many, table_of
+from strategies import SHOP, Responder, alias, cluster_ip, headless, many, table_of
 
-from clusterdns.engine.answer import Responder
 from clusterdns.engine.order import rotated
 
 TABLE = table_of(

@@ -4,9 +4,8 @@ import dns.edns
 import dns.rcode
 import pytest
 from packets import AA, opt, option, query, read
-from strategies import OPTIONS, SHOP, alias, headless, responder, table_of
+from strategies import OPTIONS, SHOP, Responder, alias, headless, responder, table_of
 
-from clusterdns.engine.answer import Responder
 from clusterdns.engine.table import Table
 from clusterdns.zone import reasons
 from clusterdns.zone.names import parse_name

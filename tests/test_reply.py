@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packets import TC, opt, query, read
-from strategies import cluster_ip, headless, many, responder
+from strategies import Responder, cluster_ip, headless, many, responder
 
-from clusterdns.engine.answer import Responder
 from clusterdns.engine.edns import SERVER_OCTETS
 from clusterdns.engine.gate import Query, parse
 from clusterdns.engine.reply import Reply, additional_of, records_of, render

@@ -11,6 +11,7 @@ import pytest
 from packets import opt, query, read
 from strategies import SHOP, headless, many, responder
 
+from clusterdns.engine.elsewhere import Later
 from clusterdns.engine.framing import frame
 from clusterdns.transports import stream
 from clusterdns.transports.crowd import Crowd, Limits
@@ -153,7 +154,7 @@ def test_one_client_with_many_queries_does_not_keep_the_loop() -> None:
         turns: list[int] = []
         original = listener.answer
 
-        def counting(packet: bytes, transport: str, address: str) -> bytes | None:
+        def counting(packet: bytes, transport: str, address: str) -> bytes | Later | None:
             if not turns:
                 turns.append(-1)
                 asyncio.get_running_loop().call_soon(lambda: turns.append(listener.queries))
@@ -287,7 +288,7 @@ def test_a_connection_that_fails_while_it_is_answered_ends_quietly(caplog: pytes
         answered: list[bytes] = []
         original = listener.answer
 
-        def failing(packet: bytes, transport: str, address: str) -> bytes | None:
+        def failing(packet: bytes, transport: str, address: str) -> bytes | Later | None:
             answered.append(packet)
             for connection in listener.crowd:
                 connection.abort()

@@ -12,6 +12,7 @@ from strategies import (
     KEYS,
     OPTIONS,
     SHOP,
+    Responder,
     Services,
     apply,
     by_key,
@@ -23,7 +24,6 @@ from strategies import (
 )
 
 from clusterdns.cluster.model import Key, Published
-from clusterdns.engine.answer import Responder
 from clusterdns.engine.table import Table
 from clusterdns.zone.names import Name, label, parent, parse_name, to_text
 from clusterdns.zone.prepared import NXDOMAIN, Change, Node

@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packets import name_octets, opt, query, read
-from strategies import OPTIONS, SHOP, alias, apply, by_key, cluster_ip, headless, key, many, table_of
+from strategies import OPTIONS, SHOP, Responder, alias, apply, by_key, cluster_ip, headless, key, many, table_of
 
 from clusterdns.cluster.model import Published
 from clusterdns.engine import table as table_module
-from clusterdns.engine.answer import Responder
 from clusterdns.engine.table import Table
 from clusterdns.zone import wildcards
 from clusterdns.zone.names import parse_name

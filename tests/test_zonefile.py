@@ -12,9 +12,8 @@ import dns.zone
 import pytest
 from hypothesis import given, settings
 from packets import query, read
-from strategies import SHOP, apply, clusters, headless, many, table_of
+from strategies import SHOP, Responder, apply, clusters, headless, many, table_of
 
-from clusterdns.engine.answer import Responder
 from clusterdns.engine.table import Table
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.prepared import Zone

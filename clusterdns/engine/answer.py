@@ -1,8 +1,12 @@
 """Query -> response.  The plain path copies prepared sections; everything else is decided from the same ones."""
 
+from msgspec.structs import replace
+
 from clusterdns.engine import gate
+from clusterdns.engine.chain import ANY, Chains, Outward, error_of
 from clusterdns.engine.cookies import REPLY_OCTETS
 from clusterdns.engine.edns import OPT
+from clusterdns.engine.elsewhere import Elsewhere, Later, Resolve
 from clusterdns.engine.gate import FORMERR, HEADER_OCTETS, NOTIMP, Query, Rejected
 from clusterdns.engine.manners import CH, NOBODY, TCP, UDP, Manners
 from clusterdns.engine.order import ORDERS
@@ -26,56 +30,68 @@ from clusterdns.engine.plain import (
 )
 from clusterdns.engine.reply import Reply, additional_of, records_of, render
 from clusterdns.engine.table import Table
-from clusterdns.zone.absent import why_absent
-from clusterdns.zone.names import MAX_OCTETS, Name
+from clusterdns.zone.names import MAX_OCTETS, ROOT, Name
 from clusterdns.zone.prepared import (
     DEFER,
     NOERROR,
     NXDOMAIN,
-    OWNER,
     QUESTION_AT,
     REFUSED,
     SERVFAIL,
-    Entry,
     Node,
     Zone,
-    pointer,
 )
-from clusterdns.zone.rdata import CNAME, SOA, TXT
-from clusterdns.zone.reasons import NOT_SYNCED, Reason
+from clusterdns.zone.rdata import SOA, TXT
+from clusterdns.zone.reasons import NOT_SYNCED, Reason, stale_error
 
 AA, RA = 0x0400, 0x0080
 IN = 1
 NOTAUTH, BADVERS, BADCOOKIE = 9, 16, 23
-ANY, AXFR, IXFR, MAILA, MAILB = 255, 252, 251, 254, 253
+AXFR, IXFR, MAILA, MAILB = 252, 251, 254, 253
 TCP_OCTETS = 65535
-MAX_LINKS = 8  # of an alias chain inside our zones
 
 _ONE_ADDRESS = 28  # octets of an AAAA record
 _UNDERSCORE = 95
 # So long a wire, whatever the name.
 _FITS_ALWAYS = PLAIN_OCTETS - 12 - MAX_OCTETS - TYPE_OCTETS - OPT_OCTETS - REPLY_OCTETS
 _ABOVE_KEPT = 1024
+_OTHERS = Zone(ROOT, ROOT, 0, reverse=False)  # stands for every zone that is not ours
 
 
 class Responder:
-    """Answers from one table.  *recursion*: an upstream is configured, so RA is set.  *order*: see ``engine.order``."""
+    """Answers from one table.
+
+    *elsewhere*: who is asked for names of others, so that RA is set; None: nobody.  *order*: see ``engine.order``.
+    """
 
     def __init__(
-        self, table: Table, *, recursion: bool = False, order: str = "fixed", manners: Manners | None = None
+        self, table: Table, *, elsewhere: Elsewhere | None = None, order: str = "fixed", manners: Manners | None = None
     ) -> None:
         self._table = table
-        self._flags = AA | (RA if recursion else 0)
-        self._recursion = recursion
+        self._elsewhere = elsewhere
+        self._flags = AA | (RA if elsewhere else 0)
         self._first = ORDERS[order]
+        self._chains = Chains(table, self._flags, self._first, elsewhere)
         self._manners = manners or Manners()
         self._cookies, self._clock = self._manners.cookies, self._manners.clock
         self._headers = plain_headers()
         # Names above absent ones -> their zone.  Search paths make few of them, and a zone is for the process's life.
         self._above: dict[bytes, Zone] = {}
+        self._stale = ""
 
-    def answer(self, packet: bytes, transport: str = UDP, address: str = NOBODY) -> bytes | None:  # noqa: C901, PLR0912 - a call costs 60 ns
-        """The whole response, or None where silence is the answer.  Never raises, whatever *packet* holds.
+    def mark_stale(self, text: str) -> None:
+        """Tells with every answer from our zones that it is old, and *text*; "": it is not.
+
+        There is no plain path meanwhile, so that it need not ask.
+        """
+        self._stale = text
+        self._headers = {} if text else plain_headers()
+
+    def answer(  # noqa: C901, PLR0912 - a call costs 60 ns
+        self, packet: bytes, transport: str = UDP, address: str = NOBODY
+    ) -> bytes | Later | None:
+        """The whole response, how to wait for it, or None where silence is the answer.  Never raises, whatever
+        *packet* holds.
 
         *address*: the client's, for its cookie.
 
@@ -114,7 +130,7 @@ class Responder:
                         wire = wire[first:] + wire[:first]
                 counts = entry.counts_opt if has_opt else entry.counts
                 return b"".join((packet[:2], found, counts, written, question, wire, opt))
-            if node.absent or node.deferred == rtype:
+            if node.absent or node.deferred == rtype or not node.entries:
                 return self._slow(packet, transport, address)
             zone = table.zones[node.zone]
             head = nodata
@@ -134,6 +150,11 @@ class Responder:
                 zone = table.zones[parent.zone]
             # Names of ports may exist for another protocol, and that is told.
             if zone.miss != NXDOMAIN or zone.reverse or name[1] == _UNDERSCORE:
+                if zone is _OTHERS and self._elsewhere is not None:
+                    octets = limit if transport == UDP else TCP_OCTETS
+                    response = self._elsewhere.known(packet, end, name, rtype, octets, opt)
+                    if response is not None:
+                        return response
                 return self._slow(packet, transport, address)
             head = nxdomain
         # The apex is the question's suffix: its offset says how long the rest is.
@@ -171,11 +192,14 @@ class Responder:
         """
         apexes, at = self._table.apexes, 0
         while (index := apexes.get(above[at:])) is None:
-            length = above[at] if at < len(above) else 0
+            length = above[at] if at < len(above) else -1
             if not 0 < length <= 63:
-                return None
+                if length or at != len(above) - 1:
+                    return None
+                index = -1
+                break
             at += 1 + length
-        zone = self._table.zones[index]
+        zone = self._table.zones[index] if index >= 0 else _OTHERS
         if above[1 + above[0] :] == b"\3svc" + zone.apex:
             return None
         if len(self._above) >= _ABOVE_KEPT:
@@ -183,20 +207,57 @@ class Responder:
         self._above[above] = zone
         return zone
 
-    def _slow(self, packet: bytes, transport: str, address: str) -> bytes | None:
+    def _slow(self, packet: bytes, transport: str, address: str) -> bytes | Later | None:
         query = gate.parse(packet)
         if isinstance(query, Rejected):
             return query.response
-        manners, edns = self._manners, query.edns
-        limit = manners.limit(edns, transport)
+        edns = query.edns
+        limit = self._manners.limit(edns, transport)
+        reply: Reply | Outward
         if not query.question:
             reply = self._cookie_only(query, address)
         elif edns and transport == TCP and edns.keepalive:  # a query's option is empty (RFC 7828 §3.2.1)
             reply = Reply(FORMERR)
         else:
             reply = self._decide(query, limit)
-        options = manners.options(edns, transport, address) if edns else b""
-        return render(query, reply, limit, options, manners.udp_octets)
+        if isinstance(reply, Outward):
+            flags = self._flags if reply.chain else self._flags & RA
+            return self._ask(Resolve(query, *reply, flags, limit, transport, address, self))
+        return self._render(query, reply, limit, transport, address)
+
+    def _ask(self, resolve: Resolve) -> bytes | Later:
+        if self._elsewhere is None:
+            return self.finish(resolve, Reply(REFUSED))
+        return self._elsewhere.ask(resolve)
+
+    def _render(self, query: Query, reply: Reply, limit: int, transport: str, address: str) -> bytes:
+        options = self._manners.options(query.edns, transport, address) if query.edns else b""
+        if self._stale and reply.flags & AA and query.qclass == IN:
+            reply.error = stale_error(reply.rcode, self._stale, reply.error)
+        return render(query, reply, limit, options, self._manners.udp_octets)
+
+    # For whoever is asked for names of others, see ``elsewhere.Inside``.
+
+    def finish(self, resolve: Resolve, reply: Reply) -> bytes:
+        return self._render(resolve.query, reply, resolve.limit, resolve.transport, resolve.address)
+
+    def options(self, resolve: Resolve) -> tuple[bytes, int]:
+        edns, manners = resolve.query.edns, self._manners
+        told = manners.options(edns, resolve.transport, resolve.address) if edns else b""
+        return told, manners.udp_octets
+
+    def holds(self, name: Name) -> bool:
+        index, node = self._table.find(name)
+        if index < 0:
+            return False
+        return bool(node and node.entries) or not self._chains.passes_on(self._table.zones[index], name)
+
+    def resume(self, resolve: Resolve) -> bytes | Later:
+        query, limit = resolve.query, resolve.limit
+        reply = self._chains.go_on(query, resolve.chain, resolve.target, resolve.target_at, limit)
+        if not isinstance(reply, Outward):
+            return self.finish(resolve, reply)
+        return self._ask(replace(resolve, **reply._asdict()))
 
     def _cookie_only(self, query: Query, address: str) -> Reply:
         """No question: what is wanted is a cookie, or to know whether an old one is good (RFC 7873 §5.4)."""
@@ -204,7 +265,7 @@ class Responder:
             return Reply(FORMERR)
         return Reply(BADCOOKIE if self._manners.distrusts(query.edns, address) else NOERROR)
 
-    def _decide(self, query: Query, limit: int) -> Reply:
+    def _decide(self, query: Query, limit: int) -> Reply | Outward:
         """What *query* gets; of what cannot fit into *limit* octets no more than shows that it does not."""
         if query.tsig:
             return Reply(NOTAUTH, tsig=query.tsig.refusal())
@@ -227,10 +288,10 @@ class Responder:
             return Reply(REFUSED)
         return Reply(NOERROR, AA, answers=[record] if query.qtype in (TXT.rtype, ANY) else [])
 
-    def _look_up(self, query: Query, limit: int) -> Reply:
+    def _look_up(self, query: Query, limit: int) -> Reply | Outward:
         index, node = self._table.find(query.qname)
-        if index < 0:
-            return Reply(REFUSED, self._flags & RA)
+        if self._is_of_others(query.qname, index, node):
+            return Outward(query.qname)
         zone = self._table.zones[index]
         if node is None:
             node = self._table.wild(query.qname, query.qtype, index)
@@ -239,92 +300,38 @@ class Responder:
         if query.qtype == SOA.rtype and query.qname == zone.apex:
             return Reply(NOERROR, self._flags, answers=[zone.tail(QUESTION_AT)])
         if query.qtype == ANY:
-            node, qtype = self._whole(query.qname, node), _any_type(node)
+            node, qtype = self._chains.whole(query.qname, node), _any_type(node)
         else:
             qtype = query.qtype
         if node.deferred == qtype:
-            node = self._whole(query.qname, node)
+            node = self._chains.whole(query.qname, node)
         entry = node.entries.get(qtype)
         if entry is not None:
-            records = records_of(entry, limit, first=self._start(query, entry))
+            records = records_of(entry, limit, first=self._chains.start(query, entry))
             return Reply(NOERROR, self._flags, records, additional=additional_of(entry, limit))
         if node.absent == DEFER:
-            return self._follow(query, node, limit)
+            return self._chains.follow(query, node, limit)
         return self._negative(query, zone, node.absent, node.reason)
 
-    def _start(self, query: Query, entry: Entry) -> int:
-        """Where the first record of the answer begins."""
-        return self._first(query.head, entry.stride, len(entry.wire)) if entry.stride and self._first else 0
+    def _is_of_others(self, name: Name, index: int, node: Node | None) -> bool:
+        if index < 0 or node is None or node.entries:
+            return index < 0
+        # Nothing of ours is there; so a stub domain between two of our zones has it, or whom we fall through to.
+        return self._table.zone_of(name) < 0 or self._chains.passes_on(self._table.zones[index], name)
 
-    def _whole(self, name: Name, node: Node) -> Node:
-        """With its deferred types."""
-        return (self._table.derived(name, node.zone) if node.deferred else None) or node
-
-    def _absent(self, query: Query, zone: Zone) -> Reply:
+    def _absent(self, query: Query, zone: Zone) -> Reply | Outward:
         if zone.miss == SERVFAIL:
-            return Reply(SERVFAIL, self._flags & RA, error=_error(NOT_SYNCED))
-        return self._negative(query, zone, NXDOMAIN, self._why_absent(query, query.qname, zone))
-
-    def _why_absent(self, query: Query, name: Name, zone: Zone) -> Reason | None:
-        """Only where there is room to say it."""
-        return why_absent(name, zone.apex, self._table.nodes) if query.edns and not zone.reverse else None
+            return Reply(SERVFAIL, self._flags & RA, error=error_of(NOT_SYNCED))
+        if self._chains.passes_on(zone, query.qname):
+            return Outward(query.qname)
+        return self._negative(query, zone, NXDOMAIN, self._chains.why_absent(query, query.qname, zone))
 
     def _negative(self, query: Query, zone: Zone, rcode: int, reason: Reason | None) -> Reply:
         """NODATA or NXDOMAIN, with the SOA (RFC 2308 §2)."""
         offset = QUESTION_AT + len(query.qname) - len(zone.apex)
-        return Reply(rcode, self._flags, authority=zone.tail(offset), error=_error(reason))
-
-    def _follow(self, query: Query, node: Node, limit: int) -> Reply:
-        """An alias: its chain inside our zones; the last name decides the rcode (RFC 6604 §2.1).
-
-        Ends at a target outside, after MAX_LINKS, or before a name that was there already: the chain so far then.
-        """
-        reply = Reply(NOERROR, self._flags)
-        owner, seen, end = OWNER, {query.qname}, QUESTION_AT + len(query.question)
-        while node.absent == DEFER:
-            if len(reply.answers) == MAX_LINKS:
-                return reply
-            link = records_of(node.entries[CNAME.rtype], limit, owner)[0]
-            target = Name(link[len(owner) + 10 :])
-            reply.answers.append(link)
-            # RDATA is not compressed, so the target stands where the link ends.
-            owner = pointer(end + len(link) - len(target))
-            end += len(link)
-            if target in seen:
-                return reply
-            seen.add(target)
-            index, found = self._table.find(target)
-            if index < 0:
-                return reply
-            if found is None:
-                zone = self._table.zones[index]
-                return self._chain_end(reply, query, zone, NXDOMAIN, self._why_absent(query, target, zone))
-            node = self._whole(target, found) if found.deferred == query.qtype else found
-        return self._chain_last(reply, query, node, target, owner, limit)
-
-    def _chain_last(self, reply: Reply, query: Query, node: Node, target: Name, owner: bytes, limit: int) -> Reply:
-        zone = self._table.zones[node.zone]
-        entry = node.entries.get(query.qtype)
-        if entry is not None:
-            reply.answers += records_of(entry, limit, owner, self._start(query, entry))
-            return reply
-        if query.qtype == SOA.rtype and target == zone.apex:
-            reply.answers.append(zone.tail(0))
-            return reply
-        return self._chain_end(reply, query, zone, node.absent, node.reason)
-
-    def _chain_end(self, reply: Reply, query: Query, zone: Zone, rcode: int, reason: Reason | None) -> Reply:
-        apex_at = len(query.qname) - len(zone.apex)
-        inside = self._table.zone_of(query.qname) == self._table.apexes[zone.apex]
-        reply.authority = zone.tail(QUESTION_AT + apex_at if inside else 0)
-        reply.rcode, reply.error = rcode, _error(reason)
-        return reply
+        return Reply(rcode, self._flags, authority=zone.tail(offset), error=error_of(reason))
 
 
 def _any_type(node: Node) -> int:
     """One RRset is an answer to ANY (RFC 8482 §4.1): the smallest type number there is, which prefers addresses."""
     return min(node.entries, default=ANY)
-
-
-def _error(reason: Reason | None) -> tuple[int, str] | None:
-    return (reason.ede, reason.text) if reason else None

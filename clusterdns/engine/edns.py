@@ -10,6 +10,7 @@ from clusterdns.errors import PeerError
 OPT = 41
 DO = 0x8000
 NSID, KEEPALIVE, EXTENDED_ERROR = 3, 11, 15  # options: RFC 5001, RFC 7828, RFC 8914
+TRAIL = 65313  # ours, among those for local use (RFC 6891 §9): who has forwarded a query, see forward.trail
 SERVER_OCTETS = 1232  # 1280 (IPv6 minimum MTU) - 40 (IPv6) - 8 (UDP): never fragmented (RFC 9715)
 MIN_OCTETS = 512  # what every client takes (RFC 6891 §6.2.3)
 
@@ -23,6 +24,7 @@ class Edns(Struct, frozen=True, gc=False):
     cookie: bytes = b""  # client cookie and perhaps server cookie, of the first such option
     nsid: bool = False  # the server's identity is wanted
     keepalive: int | None = None  # octets in an edns-tcp-keepalive option
+    trail: bytes = b""  # of the servers that have forwarded it
 
 
 def parse_opt(octets: int, ttl: int, rdata: bytes) -> Edns:
@@ -43,6 +45,7 @@ def parse_opt(octets: int, ttl: int, rdata: bytes) -> Edns:
         cookie or b"",
         NSID in options,
         len(options[KEEPALIVE]) if KEEPALIVE in options else None,
+        options.get(TRAIL, b""),
     )
 
 

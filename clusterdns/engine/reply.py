@@ -14,8 +14,9 @@ TC = 0x0200
 class Reply(Struct):
     """What a query gets, before it is fitted into a message.
 
-    *flags*: AA and RA as they apply.  *answers*: whole records.  *authority*: one record or b"".  *additional*: whole
-    RRsets as (records, octets).  *error*: an Extended DNS Error's INFO-CODE and text.  *tsig*: a record or b"".
+    *flags*: AA, RA and AD as they apply.  *answers*: whole records.  *authority*: *authorities* records, or b"".
+    *additional*: whole RRsets as (records, octets).  *error*: an Extended DNS Error's INFO-CODE and text.
+    *tsig*: a record or b"".
     """
 
     rcode: int
@@ -25,6 +26,7 @@ class Reply(Struct):
     additional: list[tuple[int, bytes]] = []
     error: tuple[int, str] | None = None
     tsig: bytes = b""
+    authorities: int = 1
 
 
 def records_of(entry: Entry, limit: int, owner: bytes = OWNER, first: int = 0) -> list[bytes]:
@@ -84,7 +86,7 @@ def render(query: Query, reply: Reply, limit: int, options: bytes = b"", udp_oct
         if size > room:
             tsig = b""  # it is as long as its names; whoever sends such long ones learns why over TCP
     extra = sum(count for count, _ in additional) + bool(opt) + bool(tsig)
-    counts = section_counts(len(answers), bool(authority), extra)
+    counts = section_counts(len(answers), reply.authorities if authority else 0, extra)
     if not query.question:
         counts = b"\0\0" + counts[2:]
     sections = b"".join((*answers, authority, *(octets for _, octets in additional), opt, tsig))

@@ -50,7 +50,7 @@ class Table:
         self.options = options
         self.tree = Tree(options)
         self.zones = options.zones()
-        self.apexes: Mapping[bytes, int] = {zone.apex: index for index, zone in enumerate(self.zones)}
+        self.apexes: Mapping[bytes, int] = options.apexes()
         self.nodes: dict[Name, Node] = self.tree.before_sync()
         self._derived: FIFOCache[Name, tuple[_Guard, object, Node]] = FIFOCache(DERIVED_KEPT)
         self._catalogue = Catalogue() if options.wildcards else None
@@ -58,7 +58,7 @@ class Table:
         self._hosts: FIFOCache[Key, tuple[Published, dict[str, Shown]]] = FIFOCache(HOSTS_KEPT)
 
     def zone_of(self, name: bytes) -> int:
-        """The zone *name* is in, by whole labels, the longest apex first; -1: none."""
+        """The zone *name* is in, by whole labels, the longest apex first; -1: none of ours."""
         apexes, at = self.apexes, 0
         while True:
             zone = apexes.get(name[at:])

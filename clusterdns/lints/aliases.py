@@ -7,9 +7,8 @@ from clusterdns.cluster.model import Key, Service
 from clusterdns.lints.scene import Finding, Scene, nearest, warn
 from clusterdns.zone.names import Name, is_below, labels, parse_name, to_text
 from clusterdns.zone.records import endpoint_label
-from clusterdns.zone.tree import falls_through
 
-MAX_LINKS = 8  # as many aliases are followed for one answer (engine.answer)
+MAX_LINKS = 8  # as many aliases are followed for one answer (engine.chain)
 _PATH: Path = ("spec", "externalName")
 
 
@@ -85,7 +84,7 @@ def _inside(scene: Scene, target: Name) -> tuple[Name, list[str]] | None:
     if not own:
         return None
     zone = max(own, key=len)
-    if falls_through(zone, zones.fallthrough, upstream=zones.upstream):
+    if zones.falls(zone):
         return None  # what we lack an upstream may have
     return zone, [label.decode("ascii") for label in labels(target)[: len(labels(target)) - len(labels(zone))]]
 

@@ -3,11 +3,12 @@
 import socket
 from collections.abc import Iterable
 
+from clusterdns.transports.answers import Answer
 from clusterdns.transports.crowd import Crowd, Limits
 from clusterdns.transports.inherited import Pairs
 from clusterdns.transports.sockets import Address, allow_files, bind_pairs
 from clusterdns.transports.stream import StreamListener
-from clusterdns.transports.udp import Answer, UdpListener
+from clusterdns.transports.udp import UdpListener
 
 _OTHER_FILES = 128  # open files beside connections: sockets, watches, manifests while they are read
 _Pairs = list[tuple[UdpListener, StreamListener]]
@@ -76,6 +77,16 @@ class Listeners:
     def queries(self) -> int:
         """That have come in so far."""
         return self._before + sum(u.queries + s.queries for pairs in self._open.values() for u, s in pairs)
+
+    @property
+    def under_way(self) -> int:
+        """Queries whose answers are waited for."""
+        return sum(u.under_way + s.under_way for pairs in self._open.values() for u, s in pairs)
+
+    @property
+    def pressed(self) -> bool:
+        """Datagrams come faster than they are answered."""
+        return any(udp.pressed for pairs in self._open.values() for udp, _ in pairs)
 
     async def close(self) -> None:
         while self._open:

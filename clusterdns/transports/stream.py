@@ -3,17 +3,17 @@
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable
 from typing import cast
 
 from clusterdns.engine.framing import MessageStream, frame
 from clusterdns.errors import PeerError
+from clusterdns.transports.answers import Answer
 from clusterdns.transports.crowd import Crowd
-
-Answer = Callable[[bytes, str, str], bytes | None]  # (query, "tcp", the client's address) -> response
 
 TRANSPORT = "tcp"
 _UNSENT_OCTETS = 128 * 1024  # answers kept for a client that does not read; beyond, its next queries wait
+_LATE_OCTETS = 1024 * 1024  # the same for answers that were waited for: they come whether it reads or not
+_UNDER_WAY = 1000  # queries of one connection whose answers are waited for; beyond, its next queries wait
 _BATCH = 64  # One turn of the loop answers that many queries of one client before others get theirs.
 
 
@@ -26,6 +26,7 @@ class StreamListener:
         self.crowd = crowd
         self._server: asyncio.Server | None = None
         self.queries = 0
+        self.under_way = 0  # queries whose answers are waited for
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -46,9 +47,10 @@ class StreamListener:
 
 
 class Connection(asyncio.Protocol):
-    """One client.  Queries are answered in order, a batch at a time; while some wait, nothing more is read from it.
+    """One client.  Queries are taken in order, a batch at a time; while some wait, nothing more is read from it.
 
-    They wait for others' turn, or for a client that does not read its answers.
+    They wait for others' turn, or for a client that does not read its answers.  Answers that must be waited for go out
+    when they come, behind those of later queries (RFC 7766 §6.2.1.1).
     """
 
     def __init__(self, listener: StreamListener) -> None:
@@ -56,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._crowd = listener.crowd
         self._stream = MessageStream()
         self._waiting: deque[bytes] = deque()
+        self._under_way = 0
         self._may_write = True
         self._ended = False
         self._queued = False  # a turn of the loop is ours
@@ -91,7 +94,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A client may close its side and still read: the connection stays until its answers are written."""
         self._ended = True
-        return bool(self._waiting)
+        return bool(self._waiting or self._under_way)
 
     def pause_writing(self) -> None:
         self._may_write = False
@@ -110,33 +113,64 @@ class Connection(asyncio.Protocol):
 
     def _answer_waiting(self) -> None:
         for _ in range(min(_BATCH, len(self._waiting))):
-            if not self._may_write or self._transport.is_closing():
+            if not self._may_go_on():
                 break
             response = self.listener.answer(self._waiting.popleft(), TRANSPORT, self.client)
             self.listener.queries += 1
             self._crowd.touched(self)
-            if response is not None:
+            if isinstance(response, bytes):
                 self._transport.write(frame(response))
+            elif response is not None:
+                self._under_way += 1
+                self.listener.under_way += 1
+                response(self._send_late)
         if self._transport.is_closing():
             self._waiting.clear()
-        elif self._waiting and self._may_write and not self._queued:
+        elif self._waiting and self._may_go_on() and not self._queued:
             self._queued = True
             asyncio.get_running_loop().call_soon(self._next_turn)
         self._choose_reading()
+
+    def _may_go_on(self) -> bool:
+        return self._may_write and self._under_way < _UNDER_WAY and not self._transport.is_closing()
 
     def _next_turn(self) -> None:
         self._queued = False
         self._answer_waiting()
 
+    def _send_late(self, response: bytes) -> None:
+        """Perhaps long after the connection has gone."""
+        self._under_way -= 1
+        self.listener.under_way -= 1
+        if self._transport.is_closing():
+            return
+        self._transport.write(frame(response))
+        if self._transport.get_write_buffer_size() > _LATE_OCTETS:
+            self.abort()
+            return
+        self._restart_idle()  # it may have been silent only because it waited
+        if self._waiting and not self._queued:
+            self._queued = True
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        elif self._ended and not self._waiting:
+            self._choose_reading()
+
     def _choose_reading(self) -> None:
         if self._waiting or not self._may_write:
             self._transport.pause_reading()
-        elif self._ended:
-            self.finish()
-        else:
+        elif not self._ended:
             self._transport.resume_reading()
+        elif not self._under_way:
+            self.finish()
 
     def _restart_idle(self) -> None:
         if self._idle:
             self._idle.cancel()
-        self._idle = asyncio.get_running_loop().call_later(self._crowd.limits.idle, self.abort)
+        self._idle = asyncio.get_running_loop().call_later(self._crowd.limits.idle, self._silent)
+
+    def _silent(self) -> None:
+        """It waits for us, or we have waited for it long enough."""
+        if self._under_way and self._may_write:
+            self._restart_idle()
+        else:
+            self.abort()

@@ -2,16 +2,19 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from functools import partial
+
+from clusterdns.engine.elsewhere import Later
+from clusterdns.transports.answers import Answer
 
 # One wake-up of the loop serves that many datagrams before others get their turn.
 _BATCH = 64
 _DRAIN_BATCHES = 256  # what a full receive buffer holds; a flood must not keep us from ending
 _QUERY_OCTETS = 4096  # a longer one is cut by the kernel, and the gate finds it malformed
 
-Answer = Callable[[bytes, str, str], bytes | None]  # (query, "udp", the client's address) -> response
-
 TRANSPORT = "udp"
+
+Peer = tuple[str, int] | tuple[str, int, int, int]
 
 
 class UdpListener:
@@ -22,6 +25,8 @@ class UdpListener:
         self.answer = answer  # may be replaced while it serves
         self.queries = 0
         self.unsent = 0  # answers that the kernel did not take
+        self.under_way = 0  # queries whose answers are waited for
+        self.pressed = False  # datagrams come faster than they are answered
 
     @property
     def address(self) -> tuple[str, int]:
@@ -36,7 +41,10 @@ class UdpListener:
         asyncio.get_running_loop().add_reader(self._sock, self._readable)
 
     def close(self) -> None:
-        """Answers what has arrived, then closes: datagrams queued in a closing socket die silently."""
+        """Answers what has arrived, then closes: datagrams queued in a closing socket die silently.
+
+        Answers that come later are dropped.
+        """
         asyncio.get_running_loop().remove_reader(self._sock)
         for _ in range(_DRAIN_BATCHES):
             if not self._readable():
@@ -51,12 +59,29 @@ class UdpListener:
                 packet, peer = receive(_QUERY_OCTETS)
             except OSError:  # nothing left, or an ICMP error of an earlier answer
                 self.queries += served
+                self.pressed = False
                 return False
             response = answer(packet, TRANSPORT, peer[0])
-            if response is not None:
+            if isinstance(response, bytes):
                 try:
                     send(response, peer)
                 except OSError:  # a full buffer, an unroutable or forged source: the client asks again
                     self.unsent += 1
+            elif response is not None:
+                self._wait(response, peer)
         self.queries += _BATCH
+        self.pressed = True
         return True
+
+    def _wait(self, later: Later, peer: Peer) -> None:
+        self.under_way += 1
+        later(partial(self._send_late, peer))
+
+    def _send_late(self, peer: Peer, response: bytes) -> None:
+        self.under_way -= 1
+        if self._sock.fileno() < 0:
+            return
+        try:
+            self._sock.sendto(response, peer)
+        except OSError:
+            self.unsent += 1

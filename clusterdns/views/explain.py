@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from clusterdns.cluster.addresses import address_text, parse_address
 from clusterdns.cluster.model import Key, Published
-from clusterdns.engine.answer import MAX_LINKS, Responder
+from clusterdns.engine.answer import Responder
+from clusterdns.engine.chain import MAX_LINKS
 from clusterdns.errors import Problem
 from clusterdns.views.explain_answer import ask
 from clusterdns.views.explain_endpoints import pods_in, told

@@ -21,7 +21,7 @@ _NAMED = (2, 5, 12)  # NS, CNAME, PTR
 def ask(responder: Responder, name: Name, qtype: int) -> Answer:
     """As over TCP: whole."""
     response = responder.answer(_HEADER + name + struct.pack("!HH", qtype, 1) + _OPT, "tcp")
-    return read(response, qtype) if response else Answer(type_name(qtype), "nothing")
+    return read(response, qtype) if isinstance(response, bytes) else Answer(type_name(qtype), "nothing")
 
 
 def read(wire: bytes, qtype: int) -> Answer:

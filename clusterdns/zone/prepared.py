@@ -20,6 +20,7 @@ from clusterdns.zone.reasons import Reason
 
 QUESTION_AT = 12  # where the question's name begins in every message (RFC 1035 §4.1.1)
 OWNER = b"\xc0\x0c"  # a pointer to it
+MAX_POINTER = 0x3FFF  # the last offset that a pointer can name
 IN = 1
 
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
@@ -75,13 +76,16 @@ class Zone:
     """An apex and what its negative answers end in.  The table holds one for each zone, for the process's life.
 
     *miss* says what an absent name gets: SERVFAIL until something is published, then *absent*: NXDOMAIN, or DEFER where
-    engine.answer decides (forwarding, wildcards).
+    engine.answer decides (forwarding, wildcards).  *falls*: names without records of ours are asked for elsewhere.
     """
 
-    __slots__ = ("_absent", "_tails", "apex", "minimum", "miss", "primary", "reverse", "serial", "ttl")
+    __slots__ = ("_absent", "_tails", "apex", "falls", "minimum", "miss", "primary", "reverse", "serial", "ttl")
 
-    def __init__(self, apex: Name, primary: Name, ttl: int, *, reverse: bool, absent: int = NXDOMAIN) -> None:
+    def __init__(
+        self, apex: Name, primary: Name, ttl: int, *, reverse: bool, absent: int = NXDOMAIN, falls: bool = False
+    ) -> None:
         self.apex = apex
+        self.falls = falls
         self.primary = primary  # the zone that the name server's and the mailbox's names are in
         self.reverse = reverse
         self.minimum = ttl

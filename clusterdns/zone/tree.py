@@ -42,20 +42,44 @@ class ZoneOptions(Struct, frozen=True):
     filters: Filters = Filters()
     wildcards: bool = False
     fallthrough: tuple[Name, ...] = ()
-    upstream: bool = False  # somebody could be asked for what falls through
+    upstream: bool = False  # somebody could be asked for any name
+    stubs: tuple[Name, ...] = ()  # whose names others have; a zone inside of one is ours all the same
+    ranges: tuple[Name, ...] = ()  # reverse names of Services and pods: ours even inside a stub
 
     def zones(self) -> list[Zone]:
         """Forward ones first; a Node's zone is an index of this list."""
         primary = self.domains[0]
-        forward = [Zone(apex, apex, self.ttl, reverse=False, absent=self._absent(apex)) for apex in self.domains]
-        return forward + [
-            Zone(apex, primary, self.ttl, reverse=True, absent=self._absent(apex)) for apex in self.reverse
+        zones = [(apex, apex, False) for apex in self.domains] + [(apex, primary, True) for apex in self.reverse]
+        return [
+            Zone(apex, main, self.ttl, reverse=reverse, absent=self._absent(apex), falls=self.falls(apex))
+            for apex, main, reverse in zones
         ]
+
+    def apexes(self) -> Mapping[bytes, int]:
+        """Where a name belongs by the longest of these that it is below: an index of ``zones``, or -1 for others."""
+        own: dict[bytes, int] = {apex: index for index, apex in enumerate((*self.domains, *self.reverse))}
+        stubs = [stub for stub in self.stubs if stub not in own and _inside(stub, own)]
+        found: dict[bytes, int] = dict.fromkeys(stubs, -1)
+        found |= {one: own[_longest(one, own)] for one in self.ranges if _inside(one, own) and _inside(one, stubs)}
+        return found | own
+
+    def falls(self, apex: Name) -> bool:
+        """Whether others are asked for names that the zone at *apex* lacks."""
+        upstream = self.upstream or _inside(apex, self.stubs)
+        return falls_through(apex, self.fallthrough, upstream=upstream)
 
     def _absent(self, apex: Name) -> int:
         if self.wildcards and apex in self.domains:
             return DEFER
-        return DEFER if falls_through(apex, self.fallthrough, upstream=self.upstream) else NXDOMAIN
+        return DEFER if self.falls(apex) or any(is_below(stub, apex) for stub in self.stubs) else NXDOMAIN
+
+
+def _inside(name: bytes, apexes: Iterable[bytes]) -> bool:
+    return any(is_below(name, apex) for apex in apexes)
+
+
+def _longest(name: bytes, apexes: Iterable[bytes]) -> bytes:
+    return max((apex for apex in apexes if is_below(name, apex)), key=len)
 
 
 def falls_through(apex: Name, fallthrough: Iterable[Name], *, upstream: bool) -> bool:

@@ -10,10 +10,9 @@ from typing import Any, Self
 import dns.message
 import dns.rcode
 from packets import read
-from strategies import SHOP, headless, many, table_of
+from strategies import SHOP, Responder, headless, many, table_of
 
 from clusterdns.engine import gate
-from clusterdns.engine.answer import Responder
 from clusterdns.engine.cookies import Cookies
 from clusterdns.engine.gate import Rejected
 from clusterdns.engine.manners import Manners
