@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from clusterdns.cluster.events import Source
 from clusterdns.cluster.model import Service
 from clusterdns.config import Settings
 from clusterdns.controllers.memory import Memory
 from clusterdns.engine.answer import Responder
-from clusterdns.errors import Problem
+from clusterdns.errors import BackendError, Problem
+from clusterdns.live import Known, Live
 from clusterdns.options import controller_options, file_limits, manners, zone_options
 from clusterdns.problem_log import log_news
 from clusterdns.publish import Publisher
@@ -33,39 +36,68 @@ class Backend:
         *memory*: what the generation before allocated; without one it is read from ``state_dir``.
         """
         self._turned = turned
-        file = AllocationFile(settings.state_dir) if settings.state_dir else None
+        live = settings.source == "kubernetes"
+        file = AllocationFile(settings.state_dir) if settings.state_dir and not live else None
         if memory is None and file:
             memory = file.load()
-        self.world = World(zone_options(settings, hosts), controller_options(settings), memory)
-        self.source = Manifests(settings.manifests, limits=file_limits(settings))
+        self.world = World(zone_options(settings, hosts), controller_options(settings, live=live), memory)
         self.publisher = Publisher(self.world, after=self._after_round)
         self._keeper = Keeper(file, self.world.controllers.export) if file else None
         self._tasks: list[asyncio.Task[None]] = []
         self._told: tuple[Problem, ...] = ()  # problems between objects, as last logged
-        self.answer = Responder(self.world.table, order=settings.answer_order, manners=manners(settings)).answer
+        responder = Responder(self.world.table, order=settings.answer_order, manners=manners(settings))
+        self.answer = responder.answer
+        self.source: Source
+        self.live: Live | None = None
+        if live:
+            self.source, server = kubernetes_source(settings)
+            self.live = Live(
+                self.source,
+                self.publisher,
+                self.world.state.snapshot,
+                responder.mark_stale,
+                server=server,
+                domain=settings.domain,
+                state_dir=settings.state_dir,
+            )
+        else:
+            self.source = Manifests(settings.manifests, limits=file_limits(settings))
 
-    async def start(self, failed: Callable[[BaseException], None]) -> None:
+    async def start(
+        self, failed: Callable[[BaseException], None], known: Known | None = None, patience: float = 0.0
+    ) -> None:
         """Returns after the first round: what is published then is whole.  Raises what the source raises till then.
 
-        *failed* gets what it raises later.
+        Of a live source after *patience* seconds at the latest: it may be away for long.  Raises BackendError if there
+        was patience and there is nothing to answer with then.  *known*: as the generation before had it.
+
+        *failed* gets what the source raises later.
         """
+        if self.live:
+            await self.live.begin(known)
         publishing = asyncio.create_task(self.publisher.run(self.source))
         self._tasks = [publishing]
-        first = asyncio.create_task(self.publisher.first_round.wait())
-        await asyncio.wait([first, publishing], return_when=asyncio.FIRST_COMPLETED)
+        first = asyncio.create_task((self.live.synced if self.live else self.publisher.first_round).wait())
+        limit = patience if self.live else None
+        await asyncio.wait([first, publishing], return_when=asyncio.FIRST_COMPLETED, timeout=limit)
         first.cancel()
         if publishing.done():
             publishing.result()
+        if patience and not self.ready:
+            raise BackendError(f"{self.source.name}: {self.source.status().unsynced()}, after {patience:g} s")
         publishing.add_done_callback(partial(_tell_failure, failed))
-        if self._keeper:
-            self._tasks.append(asyncio.create_task(self._keeper.run()))
+        for keeper in (self._keeper, self.live):
+            if keeper:
+                self._tasks.append(asyncio.create_task(keeper.run()))
 
     async def stop(self) -> None:
-        """Any number of times.  What was allocated is on disk afterwards."""
+        """Any number of times.  What is to be kept is on disk afterwards."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self.live:
+            await self.live.stop()
         if self._keeper and self.ready:
             self._keeper.save()
         # Without this circle the whole world goes with its last reference; what is frozen no collector finds.
@@ -74,6 +106,20 @@ class Backend:
     @property
     def ready(self) -> bool:
         return self.publisher.first_round.is_set()
+
+    def reasons(self, max_staleness: float) -> list[str]:
+        """Why nobody should rely on the answers, a line each.  *max_staleness*: seconds; 0: however old they are."""
+        if not self.ready:
+            return [f"{self.source.name}: {self.source.status().unsynced()}"]
+        return self.live.too_old(max_staleness) if self.live else []
+
+    def notes(self) -> list[str]:
+        """What is wrong with the source while the answers are to be relied on, a line each."""
+        return self.live.notes() if self.live else []
+
+    def memory(self) -> Memory | None:
+        """What was allocated; None where nobody allocates."""
+        return None if self.live else self.world.controllers.export()
 
     def problems(self) -> list[Problem]:
         """Of documents and between objects, by path and line."""
@@ -88,7 +134,9 @@ class Backend:
         log_news(logger, self._told, problems)
         self._told = problems
         self._turned()
-        if self._keeper:
+        if self.live:
+            self.live.after_round()
+        elif self._keeper:
             self._keeper.note()
         elif self.publisher.rounds == 1:
             self._tell_displaced()
@@ -103,6 +151,21 @@ class Backend:
                 ", ".join(map(str, displaced[:_NAMED])),
                 ", ..." if len(displaced) > _NAMED else "",
             )
+
+
+def kubernetes_source(settings: Settings) -> tuple[Source, Callable[[], Awaitable[str]]]:
+    """The source, and what gives the API server's URL or raises OperatorError or BackendError."""
+    # A quarter of a second to import, which only a server of a cluster has to take.
+    from clusterdns.sources.kubernetes.in_cluster import InCluster  # noqa: PLC0415
+    from clusterdns.sources.kubernetes.kubeconfig import Kubeconfig  # noqa: PLC0415
+    from clusterdns.sources.kubernetes.source import Kubernetes  # noqa: PLC0415
+
+    credentials = Kubeconfig(settings.kubeconfig) if settings.kubeconfig else InCluster(os.environ)
+
+    async def server() -> str:
+        return (await credentials.access()).server
+
+    return Kubernetes(credentials, pods=settings.pods == "verified"), server
 
 
 def _tell_failure(failed: Callable[[BaseException], None], task: asyncio.Task[None]) -> None:

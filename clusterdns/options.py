@@ -61,7 +61,11 @@ def file_limits(settings: Settings) -> Limits:
     return Limits(octets=settings.max_yaml_octets, json_octets=settings.max_json_octets)
 
 
-def controller_options(settings: Settings) -> ControllerOptions:
+def controller_options(settings: Settings, *, live: bool = False) -> ControllerOptions:
+    """*live*: the objects come from a cluster, whose controllers have done their work."""
     return ControllerOptions(
-        service_cidr=settings.service_cidr, pod_cidr=settings.pod_cidr, stand_ins=settings.stand_ins, enabled=True
+        service_cidr=settings.service_cidr,
+        pod_cidr=settings.pod_cidr,
+        stand_ins=settings.stand_ins and not live,
+        enabled=not live,
     )

@@ -4,18 +4,16 @@ import asyncio
 import gc
 import logging
 import os
-import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import asdict
 
-from clusterdns import __version__
 from clusterdns.admin.http import HttpServer
+from clusterdns.announce import announce_ready, announce_start, texts
 from clusterdns.backend import Backend
-from clusterdns.cluster.model import Key, Published, Service
+from clusterdns.cluster.model import Service
 from clusterdns.config import Settings
 from clusterdns.errors import BackendError, OperatorError, Problem
 from clusterdns.publish import Publisher
@@ -23,11 +21,10 @@ from clusterdns.supervisor import Supervisor
 from clusterdns.transports.crowd import Limits
 from clusterdns.transports.inherited import Pairs
 from clusterdns.transports.listeners import Listeners, discard
-from clusterdns.transports.sockets import Address, address_text, local_addresses
+from clusterdns.transports.sockets import local_addresses
 from clusterdns.window import Window
 from clusterdns.world import World
-from clusterdns.zone.names import Name, to_text
-from clusterdns.zone.records import service_name
+from clusterdns.zone.names import to_text
 
 logger = logging.getLogger("clusterdns")
 
@@ -35,8 +32,10 @@ QUIET_SECONDS = 1.0  # without a query: nobody sends any more
 _LOOK_SECONDS = 0.1  # between looks at whether it is quiet
 WATCH_SECONDS = 1.0  # between looks at the file of settings
 
+RELOAD_SECONDS = 10.0  # that other settings wait for a live source before they are given up
+
 # What can change without another world: addresses of ours, and how to end.
-_OUTSIDE = ("listen", "http", "http_token", "lameduck", "tcp_connections", "tcp_per_client")
+_OUTSIDE = ("listen", "http", "http_token", "lameduck", "max_staleness", "tcp_connections", "tcp_per_client")
 
 Load = Callable[[], Settings]
 
@@ -74,7 +73,12 @@ class Server:
         """Why ``/ready`` is 503; [] when it is 200."""
         if self._ending.is_set():
             return ["shutting down"]
-        return [] if self._listeners.bound else ["manifests: the first scan is not finished"]
+        reasons = self._backend.reasons(self._settings.max_staleness)
+        return reasons or ([] if self._listeners.bound else ["no socket is bound yet"])
+
+    def ready_notes(self) -> list[str]:
+        """What an operator should know all the same."""
+        return self._backend.notes()
 
     def services(self) -> list[Service] | None:
         """As they are published; None before the first round."""
@@ -87,7 +91,7 @@ class Server:
             http = await self._http.start(self._settings.http)
             if await self._started():
                 await self._listen(self._settings, self._backend)
-                self._announce(http)
+                announce_start(self._backend, self._settings, http, self._listeners.bound)
                 await self._until_ended()
             if self._failure:
                 raise self._failure
@@ -116,7 +120,11 @@ class Server:
         self._end(False)
 
     async def _started(self) -> bool:
-        """Sockets are bound after the first round: half an answer is a wrong one.  False: ended before."""
+        """Sockets are bound after the first round: half an answer is a wrong one.  False: ended before.
+
+        A live source may be away for long, and whoever comes back to a server wants to find it: there they are bound
+        at once, and the answer is SERVFAIL.
+        """
         starting, ending = (
             asyncio.create_task(self._backend.start(self._fail)),
             asyncio.create_task(self._ending.wait()),
@@ -128,8 +136,16 @@ class Server:
             await asyncio.gather(starting, return_exceptions=True)
             return False
         starting.result()
-        _freeze()
+        if self._backend.ready:
+            _freeze()
         return True
+
+    async def _tell_ready(self) -> None:
+        while not self._backend.ready:
+            await self._window.news(self._window.version())
+        gc.freeze()  # without a collection: that would keep queries waiting
+        announce_ready(self._backend, self._listeners.bound)
+        self._supervisor.ready(self._status())
 
     async def _listen(self, settings: Settings, backend: Backend) -> None:
         new = self._listeners.bind(settings.listen, backend.answer)
@@ -137,7 +153,8 @@ class Server:
         await self._listeners.serve(settings.listen, new)
 
     async def _until_ended(self) -> None:
-        background = [asyncio.create_task(self._watch_config()), asyncio.create_task(self._supervisor.run())]
+        works = (self._watch_config(), self._supervisor.run(), self._tell_ready())
+        background = [asyncio.create_task(work) for work in works]
         self._supervisor.ready(self._status())
         await self._http.serve()
         await self._ending.wait()
@@ -206,11 +223,12 @@ class Server:
         new_world = _inside(settings) != _inside(before)
         backend = old
         if new_world:
-            backend = Backend(settings, _hosts(settings), self._turned, old.world.controllers.export())
+            backend = Backend(settings, _hosts(settings), self._turned, old.memory())
         bound = None
         try:
             if new_world:
-                await backend.start(self._fail)
+                known = await old.live.known() if old.live else None
+                await backend.start(self._fail, known, RELOAD_SECONDS if old.ready else 0.0)
             bound = self._listeners.bind(settings.listen, backend.answer)
             await self._http.move(settings.http)
         except BaseException:
@@ -230,35 +248,13 @@ class Server:
         logger.info("settings reloaded: %s", ", ".join(_differences(before, settings)))
 
     def _status(self) -> str:
-        return f"serving {to_text(self._backend.world.table.zones[0].apex)} on {_texts(self._listeners.bound)}"
-
-    def _announce(self, http: Sequence[Address]) -> None:
-        """What is served and where, for a person; the ready line is the last and for programs, too."""
-        world, report, bound = self._backend.world, self._backend.source.report, self._listeners.bound
-        stand_ins = sum(1 for _ in world.controllers.stand_ins())
-        apex = world.table.zones[0].apex
-        print(f"clusterdns {__version__}")
-        print(
-            f"serving  {', '.join(self._settings.manifests)}: {_some(report.files, 'file')}, "
-            f"{_some(len(world.table.tree.published), 'Service')}, {_some(stand_ins, 'stand-in pod')}, "
-            f"{_some(len(self._backend.problems()), 'problem')} (`clusterdns check` lists them)"
-        )
-        for address in http:
-            print(f"http     http://{address_text(address)}/health and /ready")
-        host, port = bound[0]
-        name = _example(world.table.tree.published, apex)
-        print(f"try      dig @{host} -p {port} {name}")
-        print(f"         {_own_command()} query {name} @{address_text((host, port))}")
-        print(f"ready: {to_text(apex)} on {_texts(bound)} (UDP and TCP)", flush=True)
+        waiting = "" if self._backend.ready else f"; {self._backend.reasons(0.0)[0]}"
+        return f"serving {to_text(self._backend.world.table.zones[0].apex)} on {texts(self._listeners.bound)}{waiting}"
 
 
 def _shown(backend: Backend) -> tuple[World, Publisher, Callable[[], Sequence[Problem]], str]:
     """What a Window looks at; the time tells this generation from others."""
     return backend.world, backend.publisher, backend.problems, f"{time.time_ns():x}"
-
-
-def _texts(addresses: Sequence[Address]) -> str:
-    return " ".join(map(address_text, addresses))
 
 
 def _hosts(settings: Settings) -> list[str]:
@@ -293,20 +289,3 @@ def _freeze() -> None:
     """What is loaded stays for long: the collector need not walk it again and again."""
     gc.collect()
     gc.freeze()
-
-
-def _own_command() -> str:
-    """How to start this program again from a shell: it may be installed where no shell looks."""
-    return "clusterdns" if shutil.which("clusterdns") else sys.argv[0]
-
-
-def _some(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _example(published: Mapping[Key, Published], apex: Name) -> str:
-    """A name that has an address, to try; the zone's version where nothing has."""
-    for key in sorted(published):
-        if published[key].service.cluster_ips:
-            return to_text(service_name(key, apex)).removesuffix(".")
-    return f"dns-version.{to_text(apex)} TXT"

@@ -7,6 +7,7 @@ people who have the room.
 from msgspec import Struct
 
 _NOT_READY, _OTHER = 14, 0  # INFO-CODEs (RFC 8914 §4)
+_STALE, _STALE_NXDOMAIN = 3, 19
 
 
 class Reason(Struct, frozen=True, gc=False):
@@ -35,3 +36,8 @@ def no_namespace(namespace: str) -> Reason:
     """It does not exist, or is not served: this is not told."""
     text = f"namespace {namespace} is not served here: look for a slip in its name"
     return Reason("no-namespace", _OTHER, text)
+
+
+def stale_error(rcode: int, text: str, error: tuple[int, str] | None) -> tuple[int, str]:
+    """INFO-CODE and text of an answer that is old, as *text* says.  *error*: what else there is to say of it."""
+    return (_STALE_NXDOMAIN if rcode == 3 else _STALE), f"{text}; {error[1]}" if error else text

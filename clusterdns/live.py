@@ -1,0 +1,160 @@
+"""What is known of a live source beside its events: the last good state, and how old it is.
+
+It is kept on disk, served at a start while the API is away, and handed to the next generation of the server.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from clusterdns.cluster.events import Kind, Replace, Source
+from clusterdns.cluster.model import Object
+from clusterdns.errors import BackendError
+from clusterdns.publish import Publisher
+from clusterdns.sources.snapshot import Identity, Objects, SnapshotFile, SnapshotKeeper
+
+logger = logging.getLogger("clusterdns")
+
+
+class Known(Struct, frozen=True):
+    """What one generation of the server leaves to the next."""
+
+    server: str  # the API server's URL
+    objects: Objects
+    written: float | None  # Unix seconds of the snapshot that they are; None: they are what the API said
+
+
+class Live:
+    """Of one Backend."""
+
+    def __init__(
+        self,
+        source: Source,
+        publisher: Publisher,
+        held: Callable[[Kind], Sequence[Object]],
+        mark: Callable[[str], None],
+        *,
+        server: Callable[[], Awaitable[str]],
+        domain: str,
+        state_dir: str,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """*held*: the objects of a kind as of the last round.  *mark* gets what every answer is marked with, or "".
+
+        *server* gives the API server's URL, and raises OperatorError or BackendError.  *wall*: Unix seconds.
+        """
+        self._source, self._publisher, self._held, self._mark = source, publisher, held, mark
+        self._server, self._domain, self._state_dir, self._wall = server, domain, state_dir, wall
+        self._url = ""
+        self._written: float | None = None  # of the snapshot that is served
+        self._restoring = False
+        self._keeper: SnapshotKeeper | None = None
+        self.synced = asyncio.Event()  # a round of the source has been published
+
+    async def begin(self, known: Known | None) -> None:
+        """Publishes what is known before the API is asked: *known*, else the snapshot, else nothing.
+
+        Raises OperatorError where nobody can say how to reach the API.
+        """
+        try:
+            self._url = await self._server()
+        except BackendError as fault:  # it may mend itself; the source goes on trying
+            logger.warning("kubernetes: %s", fault)
+            return
+        file = SnapshotFile(self._state_dir, Identity(self._url, self._domain)) if self._state_dir else None
+        self._keeper = SnapshotKeeper(file, self._collect) if file else None
+        if known and known.server == self._url and not known.objects.keys() ^ {*self._kinds()}:
+            await self._restore(known.objects, known.written)
+        elif known is None and file and (found := await asyncio.to_thread(file.load, self._kinds())):
+            logger.warning(
+                "kubernetes: serving the last good state (%s, of %s) until the API has been read",
+                file.path,
+                _moment(found.written),
+            )
+            await self._restore(found.objects, found.written)
+
+    async def run(self) -> None:
+        """Keeps the state on disk; endless where it is to be kept."""
+        if self._keeper:
+            await self._keeper.run(self._wall)
+
+    async def stop(self) -> None:
+        """What has changed is on disk afterwards; not if a round was cut short."""
+        keeper, self._keeper = self._keeper, None  # without this circle the whole world goes with its last reference
+        if keeper and self._publisher.quiet.is_set():
+            await keeper.save(self._wall)
+
+    def after_round(self) -> None:
+        if self._restoring:
+            return
+        if self._written is not None:
+            logger.info("kubernetes: the API has been read: what is served is the snapshot no more")
+            self._written = None
+            self._mark("")
+        self.synced.set()
+        if self._keeper:
+            self._keeper.note()
+
+    async def known(self) -> Known | None:
+        """As of the last round; None before the first."""
+        objects = await self._now()
+        return Known(self._url, objects, self._written) if objects is not None else None
+
+    @property
+    def snapshot(self) -> str:
+        """Of when the snapshot is that is served; "" where none is."""
+        return "" if self._written is None else _moment(self._written)
+
+    def lag(self) -> float | None:
+        """Seconds since the API last confirmed what is served; None: it never has."""
+        return self._source.status().lag if self._written is None else max(0.0, self._wall() - self._written)
+
+    def too_old(self, most: float) -> list[str]:
+        """One line if the API has not confirmed what is served for more than *most* seconds; 0: it never matters."""
+        lag = self.lag()
+        if not most or lag is None or lag <= most:
+            return []
+        return [f"kubernetes: no word from the API for {lag:.0f} s (max_staleness {most:g} s){self._errors()}"]
+
+    def notes(self) -> list[str]:
+        """What is wrong, a line each."""
+        status = self._source.status()
+        found = [f"kubernetes: serving the snapshot of {self.snapshot}: {status.unsynced()}"] if self.snapshot else []
+        return found + [f"kubernetes: {one.kind}: {one.error}" for one in status.kinds if one.synced and one.error]
+
+    def _errors(self) -> str:
+        """The last ones."""
+        status = self._source.status()
+        told = dict.fromkeys(filter(None, (status.error, *(one.error for one in status.kinds))))
+        return f": {', '.join(told)}" if told else ""
+
+    async def _restore(self, objects: Objects, written: float | None) -> None:
+        self._restoring, self._written = True, written
+        if written is not None:
+            self._mark(f"snapshot of {_moment(written)}: the Kubernetes API has not been read since")
+        try:
+            replaces = [Replace(kind, tuple(items)) for kind, items in objects.items()]
+            await self._publisher.round(self._source.name, replaces)
+        finally:
+            self._restoring = False
+
+    async def _collect(self) -> Objects | None:
+        """For the snapshot: never what came from one."""
+        return await self._now() if self.synced.is_set() else None
+
+    async def _now(self) -> Objects | None:
+        await self._publisher.quiet.wait()
+        if not self._publisher.first_round.is_set():
+            return None
+        return {kind: self._held(kind) for kind in self._kinds()}
+
+    def _kinds(self) -> list[Kind]:
+        return [one.kind for one in self._source.status().kinds]
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
