@@ -73,21 +73,20 @@ class Client:
 
     async def get(self, path: str, parameters: Parameters, accept: str) -> bytes:
         """The whole answer.  Raises ApiError."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=ANSWER)
-        async with self._request(path, parameters, accept, timeout) as response:
+        async with self._request(path, parameters, accept, ANSWER) as response:
             pieces, octets = [], 0
-            while piece := await response.content.readany():
-                pieces.append(piece)
-                octets += len(piece)
-                if octets > MOST_OCTETS:
-                    raise ApiError(Reason.GARBLED, f"an answer of more than {MOST_OCTETS >> 20} MiB")
+            with _told(self.server):
+                while piece := await response.content.readany():
+                    pieces.append(piece)
+                    octets += len(piece)
+                    if octets > MOST_OCTETS:
+                        raise ApiError(Reason.GARBLED, f"an answer of more than {MOST_OCTETS >> 20} MiB")
             return b"".join(pieces)
 
     @asynccontextmanager
     async def watch(self, path: str, parameters: Parameters, accept: str) -> AsyncIterator[Stream]:
         """Raises ApiError."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
-        async with self._request(path, parameters, accept, timeout) as response:
+        async with self._request(path, parameters, accept) as response:
             try:
                 yield Stream(response)
             finally:
@@ -95,8 +94,9 @@ class Client:
 
     @asynccontextmanager
     async def _request(
-        self, path: str, parameters: Parameters, accept: str, timeout: aiohttp.ClientTimeout
+        self, path: str, parameters: Parameters, accept: str, between: float | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """*between*: seconds between two pieces of the answer."""
         try:
             access, session = await self._enter()
         except OperatorError as error:  # it was in order at the start
@@ -108,17 +108,17 @@ class Client:
                         access.server + path,
                         params=parameters,
                         headers=[("Accept", accept), *access.headers],
-                        timeout=timeout,
+                        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=between),
                         server_hostname=access.server_name or None,
                         proxy=access.proxy or _proxy(access.server),
                         allow_redirects=False,  # they would get the token
                     )
             except TimeoutError:
                 raise ApiError(Reason.SILENT, f"{access.server}: no answer within {CONNECT + ANSWER:g} s") from None
-            async with response:
-                if response.status != 200:
-                    raise await self._refusal(access, response)
-                yield response
+        async with response:
+            if response.status != 200:
+                raise await self._refusal(access, response)
+            yield response
 
     async def _refusal(self, access: Access, response: aiohttp.ClientResponse) -> ApiError:
         reason = reason_of(response.status)
@@ -151,12 +151,12 @@ class Client:
                 raise ApiError(Reason.CREDENTIALS, str(error)) from None
             self._renew = False
             self.server = access.server
-            if self._session is None or self._connection != access.connection:
-                await self._open(access)
-            assert self._session
-            return access, self._session
+            session = self._session
+            if session is None or self._connection != access.connection:
+                session = await self._open(access)
+            return access, session
 
-    async def _open(self, access: Access) -> None:
+    async def _open(self, access: Access) -> aiohttp.ClientSession:
         try:
             context = await asyncio.to_thread(tls_context, access)
         except (OSError, ValueError) as error:
@@ -173,6 +173,7 @@ class Client:
             read_bufsize=_BUFFER,
         )
         self._connection = access.connection
+        return self._session
 
 
 @contextmanager

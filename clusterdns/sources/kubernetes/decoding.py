@@ -45,6 +45,12 @@ class Page(Struct, frozen=True):
     items: list[Raw]
 
 
+class Versions(Struct, frozen=True):
+    version: str
+    token: str
+    entries: list[tuple[Key, str]]  # (key, resourceVersion) of each item
+
+
 class _Meta(schema.Meta):
     resource_version: str | None = None
 
@@ -180,15 +186,15 @@ def page_of(text: bytes) -> Page:
     return Page(found.metadata.version, found.metadata.token or "", found.items or [])
 
 
-def versions_of(text: bytes) -> tuple[str, str, list[tuple[Key, str]]]:
-    """(resourceVersion, token of the next page, (key, resourceVersion) of each item) of a page.  Raises ApiError."""
+def versions_of(text: bytes) -> Versions:
+    """A page of which only that matters.  Raises ApiError."""
     try:
         found = _ENTRIES.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ApiError(Reason.GARBLED, f"a list that cannot be read: {error}") from None
     metas = [entry.metadata for entry in found.items or ()]
     entries = [(Key(meta.namespace or "", meta.name or ""), meta.resource_version or "") for meta in metas]
-    return found.metadata.version, found.metadata.token or "", entries
+    return Versions(found.metadata.version, found.metadata.token or "", entries)
 
 
 def message_of(body: bytes) -> str:
@@ -292,7 +298,9 @@ def _error_of(text: bytes, action: str) -> ApiError:
         return ApiError(Reason.GARBLED, f"an event of the unknown type {shortened(action, 40)!r}")
     wait = status.details.retry_after_seconds if status.details else 0
     told = shortened(status.message) or "no reason given"
-    return ApiError(reason_of(status.code), f"the watch ended with error {status.code}: {told}", retry_after=wait)
+    fault = ApiError(reason_of(status.code), f"the watch ended with error {status.code}: {told}", retry_after=wait)
+    fault.streamed = True
+    return fault
 
 
 def reason_of(code: int) -> Reason:

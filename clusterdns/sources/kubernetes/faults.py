@@ -18,12 +18,10 @@ class Reason(StrEnum):
     FORBIDDEN = "forbidden"  # 403
     BUSY = "busy"  # 429
     FAILED = "failed"  # 5xx, and every other answer that is none
-    UNSUPPORTED = "unsupported"  # streaming lists
     GARBLED = "garbled"  # what comes is no JSON, or none of ours
     DISORDER = "disorder"  # older events behind newer ones
     HISTORY = "history"  # the server knows less than it told: its etcd was restored
     DIVERGED = "diverged"  # a comparison found what events had not told
-    ASKED = "asked"  # somebody wants it
     CREDENTIALS = "credentials"  # ours cannot be read
     BUG = "bug"  # ours
 
@@ -36,3 +34,4 @@ class ApiError(BackendError):
         super().__init__(text)
         self.reason, self.retry_after = reason, retry_after
         self.code = 0  # HTTP status of a refusal
+        self.streamed = False  # told by an event of a watch that had begun well

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -10,7 +11,8 @@ from clusterdns.sources.kubernetes.faults import ApiError, Reason
 SOON = (0.2, 1.0)  # seconds between tries where nobody is there, or only for a moment
 GENTLE = 8  # tries of that kind with a server that answers errors, before they grow rare
 LONGEST = 30.0  # seconds
-_AT_ONCE = (Reason.ENDED, Reason.EXPIRED, Reason.UNAUTHORIZED)  # the first time
+COSTLY = frozenset((Reason.BUSY, Reason.EXPIRED, Reason.DISORDER, Reason.HISTORY, Reason.DIVERGED, Reason.BUG))
+AT_ONCE = COSTLY - {Reason.BUSY, Reason.BUG} | {Reason.ENDED, Reason.UNAUTHORIZED}  # the first time
 
 
 class Clock(NamedTuple):
@@ -29,26 +31,30 @@ class Backoff:
 
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random
-        self._streak = 0  # faults since something went well
+        self._faults: Counter[Reason] = Counter()
 
-    def well(self) -> None:
-        """Something was learnt from the server that shows that trying again is worth it."""
-        self._streak = 0
+    def forget(self) -> None:
+        """Things went well for so long that what was before it does not matter."""
+        self._faults.clear()
+
+    def count(self, reason: Reason) -> int:
+        """How often it was the reason, since things went well."""
+        return self._faults[reason]
 
     def delay(self, fault: ApiError) -> float:
-        """Seconds.  Who is not there is looked for often, who is in trouble ever more rarely; all of it with jitter,
+        """Seconds.  Who is not there is looked for often, who is in trouble ever more rarely.
 
-        so that many servers do not come back at the same moment.
+        All of it varies, so that many servers do not come back at the same moment.
         """
-        self._streak += 1
-        low, high = SOON
+        self._faults[fault.reason] += 1
+        count, (low, high) = self._faults[fault.reason], SOON
         soon = low + (high - low) * self._random()
         if fault.reason is Reason.REFUSED:
             return soon
-        if fault.reason in _AT_ONCE and self._streak == 1:
+        if fault.reason in AT_ONCE and count == 1:
             return 0.0
-        gentle = 0 if fault.reason in (Reason.BUSY, Reason.EXPIRED) else GENTLE
-        if self._streak <= gentle:
-            return max(soon, fault.retry_after)
-        longest = min(LONGEST, high * 2.0 ** min(self._streak - gentle - 1, 10))
+        gentle = 0 if fault.reason in COSTLY else GENTLE
+        if count <= gentle:
+            return max(soon, min(fault.retry_after, LONGEST))
+        longest = min(LONGEST, high * 2.0 ** min(count - gentle - 1, 10))
         return max(longest * (0.5 + self._random() / 2), min(fault.retry_after, LONGEST))

@@ -1,12 +1,18 @@
 """Objects from a live API server, followed for a server."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from clusterdns.cluster.events import Event, SourceStatus
-from clusterdns.errors import Problem
+from clusterdns.cluster.events import Delete, Event, Kind, Replace, SourceStatus, Upsert
+from clusterdns.cluster.model import Key
+from clusterdns.errors import Problem, printable
 from clusterdns.sources.kubernetes.access import Credentials
+from clusterdns.sources.kubernetes.client import Client
+from clusterdns.sources.kubernetes.outage import Outage
 from clusterdns.sources.kubernetes.pace import SYSTEM_CLOCK, Clock
+from clusterdns.sources.kubernetes.reflector import Reflector, Surroundings, Timing
+from clusterdns.sources.kubernetes.resources import resources
 
 
 class Kubernetes:
@@ -21,25 +27,82 @@ class Kubernetes:
         pods: bool = False,
         clock: Clock = SYSTEM_CLOCK,
         random: Callable[[], float] = random.random,
+        timing: Timing = Timing(),  # noqa: B008 - frozen
     ) -> None:
         """*pods*: whether pods are followed, too (``pods: verified``)."""
-        self._credentials, self._pods, self._clock, self._random = credentials, pods, clock, random
+        self.client = Client(credentials)
+        self._outage = Outage(clock.monotonic)
+        around = Surroundings(self.client, self._changed, self._outage, clock, random, timing)
+        self._reflectors = [Reflector(one, around) for one in resources(pods=pods)]
+        self._waiting: dict[tuple[Kind, Key], Event] = {}  # the last of each object
+        self._some = asyncio.Event()
+        self._listed = False
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Of objects that cannot be read."""
-        return ()
+        """Objects that cannot be read; what they were before serves, if they were known."""
+        remedy = "report this as a bug, unless something changes objects behind the API server's back"
+        found = [
+            Problem("", 0, "error", "CD110", printable(f"{one.store.kind} {key}"), f"cannot be read: {why}", remedy)
+            for one in self._reflectors
+            for key, why in one.store.unreadable.items()
+        ]
+        return tuple(sorted(found))
 
     def refresh(self) -> None:
         """Compare with the server now, and try again at once where it could not be reached."""
+        for one in self._reflectors:
+            one.refresh()
 
     def status(self) -> SourceStatus:
-        raise NotImplementedError
+        kinds = tuple(one.status() for one in self._reflectors)
+        errors = {one.error for one in kinds}
+        lags = [one.lag for one in kinds if one.lag is not None]
+        return SourceStatus(
+            self.name,
+            self.client.server or self.client.origin,
+            all(one.synced for one in kinds),
+            kinds,
+            error=errors.pop() if len(errors) == 1 else "",
+            lag=max(lags) if len(lags) == len(kinds) else None,
+        )
 
     async def rounds(self) -> AsyncIterator[Sequence[Event]]:
         """See ``events.Source``.  Raises OperatorError before the first round if the credentials are wrong.
 
         The first round comes when every kind has been listed.
         """
-        raise NotImplementedError
-        yield ()  # an iterator
+        await self.client.prepare()
+        tasks = [asyncio.create_task(one.run()) for one in self._reflectors]
+        try:
+            for one in self._reflectors:
+                await one.synced.wait()
+            self._listed = self._outage.knows_something = True
+            yield [Replace(one.store.kind, tuple(one.store.objects.values())) for one in self._reflectors]
+            while True:
+                await self._some.wait()
+                self._some.clear()
+                events, self._waiting = list(self._waiting.values()), {}
+                yield events
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.client.close()
+
+    def _changed(self, events: Sequence[Event]) -> None:
+        """What waits for the next round; before the first one the stores say it all."""
+        if not self._listed or not events:
+            return
+        for event in events:
+            self._waiting[_subject(event)] = event
+        self._some.set()
+
+
+def _subject(event: Event) -> tuple[Kind, Key]:
+    match event:
+        case Upsert(item):
+            return item.kind, item.key
+        case Delete(kind, key):
+            return kind, key
+    raise TypeError(event)

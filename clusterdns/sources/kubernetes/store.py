@@ -1,0 +1,113 @@
+"""What is known of one kind and how far that goes: lists and watch events become events of ours.  Pure."""
+
+from collections.abc import Iterator
+
+from clusterdns.cluster.events import Delete, Event, Kind, Upsert
+from clusterdns.cluster.model import Key, Object
+from clusterdns.sources.kubernetes.decoding import Seen, number
+from clusterdns.sources.kubernetes.faults import ApiError, Reason
+
+
+class Store:
+    """``objects`` are whole from the first list on and never torn: a new list takes their place at once."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.objects: dict[Key, Object] = {}
+        self.versions: dict[Key, int] = {}  # of objects as last told, whether or not what we use of them changed
+        self.unreadable: dict[Key, str] = {}  # -> why; what they were before serves, if anything
+        self.position = ""  # the resourceVersion to watch from; "": a list is needed
+        self.lists = 0
+        self.deleted: set[Key] | None = None  # by events, for who compares meanwhile
+
+    def apply(self, seen: Seen) -> Event | None:
+        """One line of a watch.  None where nothing that we use has changed.
+
+        Raises ApiError where the server tells what cannot follow on what it told before: only a list helps then.
+        """
+        version, reached = number(seen.version), number(self.position)
+        if seen.type == "BOOKMARK":
+            if 0 < version < reached:
+                raise ApiError(Reason.HISTORY, f"the server is at {version}, though it had told of {reached}")
+            self.position = seen.version or self.position
+            return None
+        if 0 < version <= reached and self._is_old(seen, version, reached):
+            return None
+        event = self._delete(seen.key) if seen.type == "DELETED" else self._put(seen, version)
+        self.position = seen.version or self.position
+        return event
+
+    def _is_old(self, seen: Seen, version: int, reached: int) -> bool:
+        """Whether it has been seen before, as after some reconnects.  Raises ApiError where it ought to have been."""
+        held = self.versions.get(seen.key)
+        gone = seen.type == "DELETED"
+        known = gone if held is None else held > version if gone else held >= version
+        if not known and version < reached:
+            raise ApiError(Reason.DISORDER, f"{seen.key} changed at {version} is told after {reached}")
+        return known
+
+    def _put(self, seen: Seen, version: int) -> Event | None:
+        self.versions[seen.key] = version
+        if seen.object is None:
+            self.unreadable[seen.key] = seen.problem
+            return None
+        self.unreadable.pop(seen.key, None)
+        if self.objects.get(seen.key) == seen.object:
+            return None
+        self.objects[seen.key] = seen.object
+        return Upsert(seen.object)
+
+    def _delete(self, key: Key) -> Event | None:
+        self.versions.pop(key, None)
+        self.unreadable.pop(key, None)
+        if self.deleted is not None:
+            self.deleted.add(key)
+        return Delete(self.kind, key) if self.objects.pop(key, None) else None
+
+    def differences(self, listing: "Listing") -> Iterator[Event]:
+        """What *listing* changes.  Takes no harm from pauses."""
+        for key in self.objects:
+            if key not in listing.objects:
+                yield Delete(self.kind, key)
+        for key, item in listing.objects.items():
+            if self.objects.get(key) is not item:
+                yield Upsert(item)
+
+    def replace(self, listing: "Listing", position: str) -> None:
+        """*position*: the resourceVersion of the list."""
+        self.objects, self.versions, self.unreadable = listing.objects, listing.versions, listing.unreadable
+        self.position = position
+        self.lists += 1
+
+
+class Listing:
+    """A list while it comes in.  Objects that are as they were are shared with the store: a re-list needs no room."""
+
+    def __init__(self, store: Store) -> None:
+        self._known = store.objects
+        self.objects: dict[Key, Object] = {}
+        self.versions: dict[Key, int] = {}
+        self.unreadable: dict[Key, str] = {}
+
+    def take(self, seen: Seen) -> None:
+        """In any order: initial events come as they like."""
+        version = number(seen.version)
+        if version < self.versions.get(seen.key, 0):
+            return
+        if seen.type == "DELETED":  # between the initial events
+            self.objects.pop(seen.key, None)
+            self.versions.pop(seen.key, None)
+            self.unreadable.pop(seen.key, None)
+            return
+        key, item = seen.key, seen.object
+        known = self._known.get(key)
+        if item is None:
+            self.unreadable[key] = seen.problem
+            item = known
+        else:
+            self.unreadable.pop(key, None)
+            if item == known:
+                item = known
+        self.versions[key] = version
+        if item is not None:
+            self.objects[item.key] = item
