@@ -1,4 +1,4 @@
-"""Every code of files and folders, and of documents between them.  Codes are never given a second meaning."""
+"""Every code of files and folders, of documents between them, and of a live API.  Codes are never given a second meaning."""
 
 CODES: dict[str, str] = {
     "CD301": "a path that should be served does not exist",
@@ -10,4 +10,5 @@ CODES: dict[str, str] = {
     "CD307": "an object that is defined a second time: the first one serves",
     "CD308": "a document is broken, and the last good version of its objects stays in use",
     "CD309": "a file too large to be read",
+    "CD310": "an object of a live API that cannot be read: what it was before is served on",
 }

@@ -43,7 +43,7 @@ class Kubernetes:
         """Objects that cannot be read; what they were before serves, if they were known."""
         remedy = "report this as a bug, unless something changes objects behind the API server's back"
         found = [
-            Problem("", 0, "error", "CD110", printable(f"{one.store.kind} {key}"), f"cannot be read: {why}", remedy)
+            Problem("", 0, "error", "CD310", printable(f"{one.store.kind} {key}"), f"cannot be read: {why}", remedy)
             for one in self._reflectors
             for key, why in one.store.unreadable.items()
         ]
