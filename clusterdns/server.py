@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import asdict
 
+from clusterdns import __version__
 from clusterdns.admin.http import HttpServer
 from clusterdns.announce import announce_ready, announce_start, texts
 from clusterdns.backend import Backend
@@ -21,7 +22,8 @@ from clusterdns.supervisor import Supervisor
 from clusterdns.transports.crowd import Limits
 from clusterdns.transports.inherited import Pairs
 from clusterdns.transports.listeners import Listeners, discard
-from clusterdns.transports.sockets import local_addresses
+from clusterdns.transports.sockets import address_text, local_addresses
+from clusterdns.views.status import Status
 from clusterdns.window import Window
 from clusterdns.world import World
 from clusterdns.zone.names import to_text
@@ -56,6 +58,7 @@ class Server:
 
         Raises OperatorError for wrong settings.
         """
+        self._started_at = time.time()
         self._supervisor = supervisor or Supervisor({}, 0)
         self._load, self._config_path = load, config_path
         self._settings = load()
@@ -79,6 +82,29 @@ class Server:
     def ready_notes(self) -> list[str]:
         """What an operator should know all the same."""
         return self._backend.notes()
+
+    def status(self) -> Status:
+        backend, world, reasons = self._backend, self._backend.world, self.ready_reasons()
+        source = backend.source.status()
+        return Status(
+            version=__version__,
+            started=self._started_at,
+            now=time.time(),
+            ready=not reasons,
+            reasons=tuple(reasons),
+            notes=tuple(self.ready_notes()),
+            source=source,
+            snapshot=backend.live.snapshot if backend.live else "",
+            lag=backend.live.lag() if backend.live else source.lag,
+            rounds=backend.publisher.rounds,
+            serial=world.serial,
+            names=len(world.table.nodes),
+            services=len(world.table.tree.published),
+            zones=tuple(to_text(zone.apex) for zone in world.table.zones),
+            listen=tuple(map(address_text, self._listeners.bound)),
+            queries=self._listeners.queries,
+            problems=len(backend.problems()),
+        )
 
     def services(self) -> list[Service] | None:
         """As they are published; None before the first round."""

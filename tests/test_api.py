@@ -46,6 +46,12 @@ class Life:
     def ready_reasons(self) -> list[str]:
         return []
 
+    def ready_notes(self) -> list[str]:
+        return []
+
+    def status(self) -> object:
+        return {}
+
     def services(self) -> list[Service]:
         return []
 

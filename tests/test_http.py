@@ -33,6 +33,12 @@ class Reasons:
     def ready_reasons(self) -> Sequence[str]:
         return self.reasons
 
+    def ready_notes(self) -> Sequence[str]:
+        return ()
+
+    def status(self) -> object:
+        return {"ready": not self.reasons}
+
     def services(self) -> Sequence[Service] | None:
         return self.published
 

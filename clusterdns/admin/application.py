@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import msgspec
 from aiohttp import web
 
 from clusterdns.admin import env
@@ -16,6 +17,12 @@ class State(env.State, Protocol):
     def ready_reasons(self) -> Sequence[str]:
         """Why queries cannot be answered yet, a line each; nothing when they can."""
 
+    def ready_notes(self) -> Sequence[str]:
+        """What is wrong all the same, a line each."""
+
+    def status(self) -> object:
+        """How the server is, for JSON."""
+
 
 def runner(state: State, shows: Shows | None, token: Callable[[], str]) -> web.AppRunner:
     """*shows*: what ``/api`` tells besides the variables; *token* as in Guard."""
@@ -24,6 +31,7 @@ def runner(state: State, shows: Shows | None, token: Callable[[], str]) -> web.A
     application.router.add_get("/health", health.health)
     application.router.add_get("/ready", health.ready)
     application.router.add_get("/api/v1/env", env.EnvApi(state).get)
+    application.router.add_get("/api/v1/status", health.status)
     if shows:
         Api(shows).add_to(application)
     application.on_response_prepare.append(_without_server)
@@ -43,10 +51,13 @@ class _Health:
         lines = reasons or ["OK"]
         if "verbose" in request.query and self._shows and self._shows.ready():
             problems = self._shows.problems()
-            lines = [*lines, *map(str, problems[:VERBOSE])]
+            lines = [*lines, *self._state.ready_notes(), *map(str, problems[:VERBOSE])]
             if len(problems) > VERBOSE:
                 lines.append(f"and {len(problems) - VERBOSE} more problems: /api/v1/problems has them")
         return web.Response(status=503 if reasons else 200, text="\n".join(lines))
+
+    async def status(self, _: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(self._state.status()), content_type="application/json")
 
 
 async def _without_server(_: web.Request, response: web.StreamResponse) -> None:

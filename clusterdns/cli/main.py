@@ -23,6 +23,7 @@ from clusterdns.cli.get import get
 from clusterdns.cli.query import query
 from clusterdns.cli.resolvconf import resolvconf
 from clusterdns.cli.serve import serve
+from clusterdns.cli.status import status
 from clusterdns.errors import BackendError, OperatorError
 
 
@@ -38,7 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
 )
-for _command in (serve, query, get, describe, explain, diff, check, export, env, resolvconf):
+for _command in (serve, query, get, describe, explain, diff, check, export, env, resolvconf, status):
     app.command()(_command)
 app.add_typer(config, name="config")
 # What follows the first word is the other command's, options too.

@@ -1,0 +1,77 @@
+"""How a running server is: what ``/api/v1/status`` gives, and what ``clusterdns status`` prints of it."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from clusterdns.cluster.events import SourceStatus
+from clusterdns.views.ages import human_duration
+from clusterdns.views.columns import DESCRIPTION, TABLE, align
+
+
+class Status(Struct, frozen=True):
+    """As of *now*; *started* and *now* are Unix seconds."""
+
+    version: str
+    started: float
+    now: float
+    ready: bool
+    reasons: tuple[str, ...]  # why it is not ready
+    notes: tuple[str, ...]  # what is wrong while it is
+    source: SourceStatus
+    snapshot: str  # of when the snapshot is that is served; "" where none is
+    lag: float | None  # seconds since the source last confirmed what is served; None: it never has
+    rounds: int  # that have been published
+    serial: int
+    names: int  # prepared
+    services: int
+    zones: tuple[str, ...]
+    listen: tuple[str, ...]
+    queries: int
+    problems: int
+
+
+def status_text(status: Status) -> str:
+    """For people.  Times are as kubectl says them."""
+    about, _ = align(list(_about(status)), DESCRIPTION)
+    rows, _ = align([("SOURCE", "KIND", "SYNCED", "OBJECTS", "LAG", "LAST ERROR"), *_rows(status)], TABLE)
+    return "\n".join([about, *_lines(status), rows])
+
+
+def _about(status: Status) -> Iterator[tuple[str, str]]:
+    yield "Server:", f"clusterdns {status.version}, up {human_duration(status.now - status.started)}"
+    yield "Ready:", "yes" if status.ready else "no"
+    yield "Source:", f"{status.source.name}, {status.source.where}" if status.source.where else status.source.name
+    if status.snapshot:
+        yield "Snapshot:", f"of {status.snapshot}: what is served is this old"
+    yield "Zones:", " ".join(status.zones)
+    yield "Serial:", f"{status.serial}, after {_some(status.rounds, 'round')}"
+    yield "Published:", f"{_some(status.services, 'Service')}, {_some(status.names, 'name')}"
+    yield "Listening:", f"{' '.join(status.listen) or 'not yet'} (UDP and TCP), {status.queries} queries"
+    yield "Problems:", f"{status.problems}{' (/ready?verbose tells them)' if status.problems else ''}"
+
+
+def _lines(status: Status) -> list[str]:
+    """What is wrong, with an empty line behind it."""
+    found = [*status.reasons, *status.notes]
+    return [*found, ""] if found else []
+
+
+def _rows(status: Status) -> Iterator[tuple[str, ...]]:
+    source = status.source
+    for one in source.kinds:
+        yield source.name, one.kind, _yes(one.synced), str(one.objects), _lag(one.lag), one.error or "<none>"
+    if not source.kinds:
+        yield source.name, "files", _yes(source.synced), str(source.files), _lag(source.lag), source.error or "<none>"
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _yes(truth: bool) -> str:
+    return "yes" if truth else "no"
+
+
+def _lag(seconds: float | None) -> str:
+    return "<never>" if seconds is None else human_duration(seconds)
