@@ -12,10 +12,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from live.api import Api
-from live.processes import free_port, running, wait_until
+from live.processes import Program, free_port, running, wait_until
 
 VARIABLE = "KUBEBUILDER_ASSETS"
 SERVICE_CIDR = "10.96.0.0/12,fd00:10:96::/112"  # the default of our service_cidr
@@ -28,6 +28,9 @@ class ControlPlane(NamedTuple):
     api: Api  # with every right
     controllers: bool  # whether slices are made from selectors and Endpoints
     kubeconfig: Path  # of somebody who may read what a DNS server needs, and no more
+    etcd: Program
+    etcd_url: str
+    api_server: Program
 
 
 def missing(*binaries: str) -> str:
@@ -47,9 +50,9 @@ def binary(name: str) -> Path:
 def control_plane(folder: Path) -> Iterator[ControlPlane]:
     """Data, keys and logs go to *folder*, which is empty."""
     with ExitStack() as stack:
-        etcd = _etcd(folder, stack)
+        etcd, etcd_url = _etcd(folder, stack)
         tokens = {name: secrets.token_hex(16) for name in ("admin", READER)}
-        port = _api_server(folder, etcd, tokens, stack)
+        api_server, port = _api_server(folder, etcd_url, tokens, stack)
         certificate = folder / "certificates" / "apiserver.crt"
         api = Api(port, tokens["admin"], certificate)
         stack.callback(api.close)
@@ -62,7 +65,7 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
         controllers = not missing("kube-controller-manager")
         if controllers:
             _controllers(folder, stack)
-        yield ControlPlane(api, controllers, folder / f"{READER}.kubeconfig")
+        yield ControlPlane(api, controllers, folder / f"{READER}.kubeconfig", etcd, etcd_url, api_server)
 
 
 def reachable(url: str) -> bool:
@@ -73,17 +76,36 @@ def reachable(url: str) -> bool:
         return False
 
 
-def _etcd(folder: Path, stack: ExitStack) -> str:
+def compact(plane: ControlPlane) -> None:
+    """Whoever goes on watching from before is told that this is too long ago (410)."""
+    for _ in range(10):  # revisions that are nobody's objects
+        revision = _etcd_call(plane, "put", {"key": "YnVtcA==", "value": "eA=="})["header"]["revision"]
+    _etcd_call(plane, "compaction", {"revision": revision, "physical": True})
+
+
+def _etcd_call(plane: ControlPlane, what: str, body: dict[str, object]) -> dict[str, Any]:
+    request = urllib.request.Request(f"{plane.etcd_url}/v3/kv/{what}", json.dumps(body).encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=30) as response:
+        found: dict[str, Any] = json.load(response)
+    return found
+
+
+def _etcd(folder: Path, stack: ExitStack) -> tuple[Program, str]:
     client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     command: list[str | Path] = [binary("etcd"), "--name", "test", "--data-dir", folder / "etcd", "--unsafe-no-fsync"]
     command += ["--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer]
     command += ["--initial-advertise-peer-urls", peer, "--initial-cluster", f"test={peer}"]
-    stack.enter_context(running(command, folder / "etcd.log", lambda: reachable(f"{client}/health")))
-    return client
+    return _started(Program(command, folder / "etcd.log", lambda: reachable(f"{client}/health")), stack), client
 
 
-def _api_server(folder: Path, etcd: str, tokens: dict[str, str], stack: ExitStack) -> int:
-    """Its certificate is made by itself, its tokens are ours.  Returns its port."""
+def _started(program: Program, stack: ExitStack) -> Program:
+    stack.callback(program.end)
+    program.start()
+    return program
+
+
+def _api_server(folder: Path, etcd: str, tokens: dict[str, str], stack: ExitStack) -> tuple[Program, int]:
+    """Its certificate is made by itself, its tokens are ours.  And its port."""
     port = free_port()
     key = folder / "service-accounts.key"
     subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
@@ -103,8 +125,7 @@ def _api_server(folder: Path, etcd: str, tokens: dict[str, str], stack: ExitStac
         certificate = folder / "certificates" / "apiserver.crt"
         return certificate.exists() and _is_ready(port, tokens["admin"], certificate)
 
-    stack.enter_context(running(command, folder / "kube-apiserver.log", ready))
-    return port
+    return _started(Program(command, folder / "kube-apiserver.log", ready), stack), port
 
 
 def _is_ready(port: int, token: str, certificate: Path) -> bool:

@@ -23,18 +23,46 @@ def free_port() -> int:
         return port
 
 
+class Program:
+    """Something that runs from ``start`` to ``end`` or ``kill``, any number of times; its output goes to *log*."""
+
+    def __init__(self, command: Sequence[str | Path], log: Path, ready: Callable[[], bool]) -> None:
+        """*ready*: whether it can be used, asked until it says so."""
+        self._command, self._log, self._ready = list(map(str, command)), log, ready
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, wait: bool = True) -> None:
+        """Raises AssertionError with the end of its log if it ends instead of becoming ready."""
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            )
+        if wait:
+            self.wait()
+
+    def wait(self) -> None:
+        wait_until(self._ready, f"{self._command[0]} to be ready", self._process, self._log)
+
+    def kill(self) -> None:
+        """As a crash: nothing is finished, nobody is told."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def end(self) -> None:
+        if self._process:
+            _end(self._process)
+
+
 @contextmanager
 def running(command: Sequence[str | Path], log: Path, ready: Callable[[], bool]) -> Iterator[None]:
     """*command* from the moment that *ready* says so to the end of the block; its output goes to *log*."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
+    program = Program(command, log, ready)
     try:
-        wait_until(ready, f"{command[0]} to be ready", process, log)
+        program.start()
         yield
     finally:
-        _end(process)
+        program.end()
 
 
 def wait_until(
@@ -55,6 +83,8 @@ def _tail(log: Path | None) -> str:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is not None:
+        return
     process.terminate()
     try:
         process.wait(_GRACE)
