@@ -13,7 +13,9 @@ _MAX_OCTETS = 0xFFFF
 
 
 class Writer:
-    """What is built: octets that begin at *start* of a message that has *question* in full at *question_at* (0: nowhere).
+    """What is built: octets that begin at *start* of a message.
+
+    It has *question* in full at *question_at*, 0: nowhere.
 
     *cuts*, *ttls* and *pointers* are offsets in the octets, as in a Foreign.
     """
@@ -47,16 +49,15 @@ class Writer:
         Raises PeerError where more is written than a message holds; the record is not there then.
         """
         octets, whole = self.octets, len(self.octets)
-        inside = len(pointers)
+        of_owner = sum(at < fixed for at in pointers)
         if owns_question:
             self._refer(self._question_at)
             insort(self._moved, (begin, fixed, self._question_at - begin))
         else:
-            inside = sum(at >= fixed for at in pointers)
-            self._copy(begin, fixed, pointers[: len(pointers) - inside])
+            self._copy(begin, fixed, pointers[:of_owner])
         ttl = len(octets)
         octets += self._packet[fixed : fixed + FIXED_OCTETS]
-        self._copy(fixed + FIXED_OCTETS, stop, pointers[len(pointers) - inside :])
+        self._copy(fixed + FIXED_OCTETS, stop, pointers[of_owner:])
         rdlength = len(octets) - ttl - FIXED_OCTETS
         if len(octets) > _MAX_OCTETS:
             del octets[whole:]
