@@ -1,0 +1,216 @@
+"""Questions -> answers: from the cache, or by asking others, once for all who want to know the same.
+
+A flight is one question under way.  Who asks meanwhile waits with it; that costs an entry in a list and no task.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from clusterdns.forward.answers import Foreign, Question, Unresolved
+from clusterdns.forward.cache import Cache
+from clusterdns.forward.kept import Kept, Outcome
+from clusterdns.zone.prepared import NOERROR, NXDOMAIN, SERVFAIL
+
+logger = logging.getLogger("clusterdns.forward")
+
+CLIENT_SECONDS = 1.8  # RFC 8767 §5, client response timer
+RECHECK_SECONDS = 30.0  # RFC 8767 §5, failure recheck timer
+YXDOMAIN = 6  # the name that a DNAME leads to is too long (RFC 6672 §2.2): an answer
+NOT_READY = 14  # RFC 8914
+
+_ANSWERS = (NOERROR, NXDOMAIN, YXDOMAIN)
+_ENDING = Outcome(SERVFAIL, None, error=(NOT_READY, "the server is ending"))
+_TOGETHER = 32  # waiters told at a time, after which packets have their turn
+
+Done = Callable[[Outcome], None]
+
+
+class Resolving(Protocol):
+    async def __call__(self, question: Question, /) -> Foreign:
+        """What others say, within a bounded time.  Raises Unresolved."""
+
+
+class Handle(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Timers(Protocol):
+    """Of an event loop."""
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> Handle: ...
+
+    def call_soon(self, callback: Callable[[], None], /) -> Handle: ...
+
+
+class Prefetch(Struct, frozen=True):
+    """A name that was asked for *hits* times since it was stored is refreshed in the last tenth of its TTL.
+
+    *together*: how many at a time; 0: none.
+    """
+
+    hits: int = 3
+    together: int = 64
+
+
+class _Flight(Struct, eq=False):
+    question: Question
+    ahead: bool  # it began without anybody who waits
+    waiting: list[Done] = []
+    task: "asyncio.Task[None] | None" = None
+    timer: Handle | None = None
+
+
+class Asker:
+    """*flights*, *prefetching* and *waiting* are how many there are now."""
+
+    def __init__(
+        self,
+        resolve: Resolving,
+        cache: Cache,
+        clock: Callable[[], float],
+        timers: Timers,
+        prefetch: Prefetch | None = None,
+    ) -> None:
+        """*clock*: monotonic seconds.  *timers*: the running event loop."""
+        self._resolve, self._cache, self._clock, self._timers = resolve, cache, clock, timers
+        self._prefetch = prefetch or Prefetch()
+        self._entries = cache.entries
+        self._flights: dict[Question, _Flight] = {}
+        self.prefetching = self.waiting = 0
+
+    @property
+    def flights(self) -> int:
+        return len(self._flights)
+
+    def get(self, question: Question) -> Outcome | None:
+        """What is known without asking: an answer, a stale one while refreshing it fails, or that it cannot be had.
+
+        None: ``ask``.
+        """
+        kept = self._entries.get(question)
+        if kept is None:
+            return self._failed(question)
+        if int(self._clock() - kept.stored) != kept.age:
+            return self._turn(kept)
+        kept.hits += 1
+        kept.tally.hits += 1
+        return kept.outcome
+
+    def ask(self, question: Question, done: Done) -> None:
+        """For what ``get`` does not know.  *done* gets the outcome, once, later, and must not take long."""
+        flight = self._flights.get(question) or self._start(question, ahead=False)
+        flight.waiting.append(done)
+        self.waiting += 1
+
+    async def close(self) -> None:
+        """Ends what is under way; who waits is told."""
+        tasks = [flight.task for flight in self._flights.values() if flight.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _turn(self, kept: Kept) -> Outcome | None:
+        """The first look at it in this second, or every one at a stale one."""
+        now = self._clock()
+        left = kept.left(now)
+        if left <= 0:
+            return self._expired(kept, now)
+        kept.hits += 1
+        kept.tally.hits += 1
+        if kept.hits >= self._prefetch.hits and left <= max(1, kept.ttl // 10) and now >= kept.recheck:
+            self._refresh(kept.question)
+        return self._cache.use(kept, now)
+
+    def _expired(self, kept: Kept, now: float) -> Outcome | None:
+        if self._cache.stale(kept.question, now) is None:
+            self._cache.forget(kept.question)
+        elif now < kept.recheck:
+            kept.hits += 1
+            kept.tally.hits += 1
+            self._cache.served_stale += 1
+            return self._cache.use_stale(kept, now)
+        self._cache.misses += 1
+        return None
+
+    def _failed(self, question: Question) -> Outcome | None:
+        failed = self._cache.failed(question, self._clock())
+        if failed:
+            self._cache.failure_hits += 1
+        else:
+            self._cache.misses += 1
+        return failed
+
+    def _refresh(self, question: Question) -> None:
+        if self.prefetching < self._prefetch.together and question not in self._flights:
+            self._cache.prefetches += 1
+            self._start(question, ahead=True)
+
+    def _start(self, question: Question, *, ahead: bool) -> _Flight:
+        flight = self._flights[question] = _Flight(question, ahead)
+        self.prefetching += ahead
+        if question in self._entries and self._cache.bounds.serve_stale:
+            flight.timer = self._timers.call_later(CLIENT_SECONDS, lambda: self._overdue(flight))
+        flight.task = asyncio.create_task(self._fly(flight))
+        # One that is cancelled before its first step never runs.
+        flight.task.add_done_callback(lambda task: self._land(flight, _ENDING) if task.cancelled() else None)
+        return flight
+
+    def _overdue(self, flight: _Flight) -> None:
+        """Clients should not wait any longer: from now on they get a stale answer at once, while the flight goes on."""
+        now = self._clock()
+        kept = self._entries.get(flight.question)
+        if kept and kept.left(now) > 0:  # a prefetch; this is for who asks when the answer expires before it ends
+            flight.timer = self._timers.call_later(kept.left(now), lambda: self._overdue(flight))
+        elif kept := self._cache.stale(flight.question, now):
+            kept.recheck = now + RECHECK_SECONDS
+            waiting, flight.waiting = flight.waiting, []
+            self._tell(waiting, self._cache.use_stale(kept, now))
+
+    async def _fly(self, flight: _Flight) -> None:
+        self._land(flight, await self._outcome(flight.question))
+
+    async def _outcome(self, question: Question) -> Outcome:
+        """Of asking others; the cache knows it then."""
+        try:
+            foreign = await self._resolve(question)
+        except Unresolved as fault:
+            return self._give_up(question, Outcome(SERVFAIL, None, error=(fault.code, fault.text)))
+        except Exception:
+            logger.exception("asking others failed")
+            return self._give_up(question, Outcome(SERVFAIL, None))
+        if foreign.rcode in _ANSWERS:
+            return self._cache.put(question, foreign, self._clock())
+        return self._give_up(question, Outcome(foreign.rcode, None, error=foreign.error))
+
+    def _give_up(self, question: Question, failure: Outcome) -> Outcome:
+        """A stale answer is better than none, and others are left alone for a while (RFC 8767 §5, RFC 9520)."""
+        now = self._clock()
+        kept = self._entries.get(question)
+        if kept is None or kept.left(now) <= -self._cache.bounds.serve_stale:
+            self._cache.fail(question, failure, now)
+            return failure
+        kept.recheck = now + RECHECK_SECONDS
+        return self._cache.use_stale(kept, now) if kept.left(now) <= 0 else failure
+
+    def _land(self, flight: _Flight, outcome: Outcome) -> None:
+        del self._flights[flight.question]
+        self.prefetching -= flight.ahead
+        if flight.timer:
+            flight.timer.cancel()
+        self._tell(flight.waiting, outcome)
+
+    def _tell(self, waiting: Sequence[Done], outcome: Outcome, at: int = 0) -> None:
+        end = min(at + _TOGETHER, len(waiting))
+        self.waiting -= end - at
+        self._cache.served_stale += outcome.stale * (end - at)
+        for done in waiting[at:end]:
+            try:
+                done(outcome)
+            except Exception:
+                logger.exception("an answer could not be handed on")
+        if end < len(waiting):
+            self._timers.call_soon(lambda: self._tell(waiting, outcome, end))

@@ -1,0 +1,169 @@
+"""Answers of others, as long as they are good for something, in a bounded number of octets.
+
+Pure: time comes in, in monotonic seconds.  Segmented LRU: what comes in new is on probation, what is asked for again
+is protected, and who is driven out there is on probation once more.  A flood of names that are asked for once thus
+displaces newcomers only.  Names are looked up in one dict; recency is noted once a second for each.
+"""
+
+from collections.abc import Callable
+
+from cachetools import LRUCache
+from msgspec import structs
+
+from clusterdns.forward.answers import Foreign, Question
+from clusterdns.forward.kept import (
+    Bounds,
+    Failure,
+    Kept,
+    Outcome,
+    Tally,
+    failure_octets,
+    is_denial,
+    lifetime,
+    octets_of,
+    present_octets,
+    raised,
+    warm_octets,
+)
+from clusterdns.forward.placing import bounded, sections
+from clusterdns.zone.prepared import NXDOMAIN
+
+MIN_FAILURE, MAX_FAILURE = 1, 300  # seconds (RFC 9520 §3.2)
+STALE_TTL = 30  # seconds (RFC 8767 §4)
+STALE_ANSWER, STALE_NXDOMAIN = (3, ""), (19, "")  # RFC 8914
+
+_SHARES = 16  # of the octets: 12 for what is protected, 3 for what is on probation, 1 for failures
+
+
+class Cache:
+    """*entries* is for reading; so are the numbers."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self.entries: dict[Question, Kept] = {}
+        self.success, self.denial = Tally(), Tally()
+        self.misses = self.served_stale = self.prefetches = self.failure_hits = 0
+        share = bounds.octets // _SHARES
+        self._protected = _Segment(12 * share, warm_octets, self._demote)
+        self._probation = _Segment(3 * share, _octets, self._evict)
+        self.failures: LRUCache[Question, Failure] = LRUCache(share, failure_octets)
+
+    def put(self, question: Question, foreign: Foreign, now: float) -> Outcome:
+        """Keeps an answer in place of what there was, unless it is for this one time: TTL 0.
+
+        The outcome of the moment, with TTLs within the bounds: nothing says that it is good for longer than it is.
+        """
+        before = self.entries.get(question)
+        self.forget(question)
+        denial = is_denial(question, foreign)
+        ttl = lifetime(foreign, self.bounds, denial=denial)
+        if ttl > foreign.ttl:
+            foreign = raised(foreign, ttl)
+        # The SOA of a negative answer may have a TTL above its MINIMUM: it is as good as the answer (RFC 2308 §5).
+        foreign = bounded(foreign, ttl if denial else self.bounds.max_ttl)
+        if ttl:
+            tally = self.denial if denial else self.success
+            octets = octets_of(question, foreign)
+            self._keep(Kept(question, foreign, now, ttl, tally, octets), popular=before is not None)
+        return Outcome(foreign.rcode, foreign, foreign.wire, error=foreign.error)
+
+    def use(self, kept: Kept, now: float) -> Outcome:
+        """The outcome of a fresh one in this second; it counts as used."""
+        self._touch(kept)
+        kept.age = age = int(now - kept.stored)
+        foreign = kept.foreign
+        kept.outcome = Outcome(foreign.rcode, foreign, sections(foreign, age), error=foreign.error)
+        return kept.outcome
+
+    def use_stale(self, kept: Kept, now: float) -> Outcome:
+        """That of an expired one, which does not change any more.  AD is gone: signatures may have expired, too."""
+        self._touch(kept)
+        if kept.outcome is None or not kept.outcome.stale:
+            kept.age, age = -1, int(now - kept.stored)
+            foreign = structs.replace(kept.foreign, authentic=False) if kept.foreign.authentic else kept.foreign
+            error = STALE_NXDOMAIN if foreign.rcode == NXDOMAIN else STALE_ANSWER
+            kept.outcome = Outcome(foreign.rcode, foreign, sections(foreign, age, STALE_TTL), stale=True, error=error)
+        return kept.outcome
+
+    def stale(self, question: Question, now: float) -> Kept | None:
+        """An expired answer that may still be served."""
+        kept = self.entries.get(question)
+        return kept if kept and -self.bounds.serve_stale < kept.left(now) <= 0 else None
+
+    def fail(self, question: Question, outcome: Outcome, now: float) -> None:
+        """It failed.  It is not to be tried again for a second, and twice as long each further time (RFC 9520 §3.2)."""
+        before = self.failures.get(question)
+        delay = MIN_FAILURE
+        if before and now < before.until + MAX_FAILURE:
+            delay = min(2 * before.delay, MAX_FAILURE)
+        failure = Failure(outcome, now + delay, delay)
+        if failure_octets(failure) <= self.failures.maxsize:
+            self.failures[question] = failure
+
+    def failed(self, question: Question, now: float) -> Outcome | None:
+        """How it failed, while it is not to be tried again."""
+        failure = self.failures.get(question)
+        return failure.outcome if failure and now < failure.until else None
+
+    def forget(self, question: Question) -> bool:
+        """Whether there was anything: an answer, or a failure."""
+        failure = self.failures.pop(question, None)
+        kept = self.entries.pop(question, None)
+        if kept:
+            kept.tally.entries -= 1
+            self._leave(kept)
+        return bool(kept or failure)
+
+    def _keep(self, kept: Kept, *, popular: bool) -> None:
+        """Not what is too large for probation, where all end."""
+        if kept.octets > self._probation.maxsize:
+            return
+        self.entries[kept.question] = kept
+        kept.tally.entries += 1
+        self._enter(kept, popular=popular)
+
+    def _touch(self, kept: Kept) -> None:
+        if kept.popular:
+            self._protected.get(kept.question)  # notes it as the last used
+        else:
+            self._leave(kept)
+            self._enter(kept, popular=True)
+
+    def _enter(self, kept: Kept, *, popular: bool) -> None:
+        kept.popular = popular
+        segment = self._protected if popular else self._probation
+        kept.tally.octets += present_octets(kept)
+        segment[kept.question] = kept
+
+    def _leave(self, kept: Kept) -> None:
+        segment = self._protected if kept.popular else self._probation
+        kept.tally.octets -= present_octets(kept)
+        del segment[kept.question]
+
+    def _demote(self, kept: Kept) -> None:
+        kept.tally.octets -= present_octets(kept)
+        kept.age, kept.outcome = -1, None
+        self._enter(kept, popular=False)
+
+    def _evict(self, kept: Kept) -> None:
+        kept.tally.octets -= present_octets(kept)
+        kept.tally.entries -= 1
+        kept.tally.evictions += 1
+        del self.entries[kept.question]
+
+
+class _Segment(LRUCache[Question, Kept]):
+    """*out* gets who is driven out, which is already not in it any more."""
+
+    def __init__(self, octets: int, size: Callable[[Kept], int], out: Callable[[Kept], None]) -> None:
+        super().__init__(octets, size)
+        self._out = out
+
+    def popitem(self) -> tuple[Question, Kept]:
+        found = super().popitem()
+        self._out(found[1])
+        return found
+
+
+def _octets(kept: Kept) -> int:
+    return kept.octets
