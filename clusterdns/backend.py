@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from clusterdns.cluster.events import Source
+from clusterdns.cluster.events import LiveSource, Source
 from clusterdns.cluster.model import Service
 from clusterdns.config import Settings
 from clusterdns.controllers.memory import Memory
@@ -50,9 +50,9 @@ class Backend:
         self.source: Source
         self.live: Live | None = None
         if live:
-            self.source, server = kubernetes_source(settings)
+            source, server = kubernetes_source(settings)
             self.live = Live(
-                self.source,
+                source,
                 self.publisher,
                 self.world.state.snapshot,
                 responder.mark_stale,
@@ -60,6 +60,7 @@ class Backend:
                 domain=settings.domain,
                 state_dir=settings.state_dir,
             )
+            self.source = source
         else:
             self.source = Manifests(settings.manifests, limits=file_limits(settings))
 
@@ -153,7 +154,7 @@ class Backend:
             )
 
 
-def kubernetes_source(settings: Settings) -> tuple[Source, Callable[[], Awaitable[str]]]:
+def kubernetes_source(settings: Settings) -> tuple[LiveSource, Callable[[], Awaitable[str]]]:
     """The source, and what gives the API server's URL or raises OperatorError or BackendError."""
     # A quarter of a second to import, which only a server of a cluster has to take.
     from clusterdns.sources.kubernetes.in_cluster import InCluster  # noqa: PLC0415

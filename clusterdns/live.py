@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from clusterdns.cluster.events import Kind, Replace, Source
+from clusterdns.cluster.events import Kind, LiveSource, Replace
 from clusterdns.cluster.model import Object
 from clusterdns.errors import BackendError
 from clusterdns.publish import Publisher
@@ -33,7 +33,7 @@ class Live:
 
     def __init__(
         self,
-        source: Source,
+        source: LiveSource,
         publisher: Publisher,
         held: Callable[[Kind], Sequence[Object]],
         mark: Callable[[str], None],
@@ -139,6 +139,7 @@ class Live:
         try:
             replaces = [Replace(kind, tuple(items)) for kind, items in objects.items()]
             await self._publisher.round(self._source.name, replaces)
+            self._source.seed(objects)
         finally:
             self._restoring = False
 

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import asdict
 
@@ -16,16 +16,14 @@ from clusterdns.announce import announce_ready, announce_start, texts
 from clusterdns.backend import Backend
 from clusterdns.cluster.model import Service
 from clusterdns.config import Settings
-from clusterdns.errors import BackendError, OperatorError, Problem
-from clusterdns.publish import Publisher
+from clusterdns.errors import BackendError, OperatorError
 from clusterdns.supervisor import Supervisor
 from clusterdns.transports.crowd import Limits
 from clusterdns.transports.inherited import Pairs
 from clusterdns.transports.listeners import Listeners, discard
 from clusterdns.transports.sockets import address_text, local_addresses
 from clusterdns.views.status import Status
-from clusterdns.window import Window
-from clusterdns.world import World
+from clusterdns.window import Scene, Window
 from clusterdns.zone.names import to_text
 
 logger = logging.getLogger("clusterdns")
@@ -63,7 +61,7 @@ class Server:
         self._load, self._config_path = load, config_path
         self._settings = load()
         self._backend = Backend(self._settings, _hosts(self._settings), self._turned)
-        self._window = Window(*_shown(self._backend))
+        self._window = Window(_shown(self._backend))
         self._listeners = Listeners(inherited)
         self._http = HttpServer(self, self._window, lambda: self._settings.http_token)
         self._ending = asyncio.Event()
@@ -264,7 +262,7 @@ class Server:
                 await backend.stop()
             raise
         self._settings, self._backend = settings, backend
-        self._window.turn_to(*_shown(backend))
+        self._window.turn_to(_shown(backend))
         self._listeners.answer_with(backend.answer)
         self._listeners.limit(_limits(settings))
         await self._listeners.serve(settings.listen, bound)
@@ -278,9 +276,9 @@ class Server:
         return f"serving {to_text(self._backend.world.table.zones[0].apex)} on {texts(self._listeners.bound)}{waiting}"
 
 
-def _shown(backend: Backend) -> tuple[World, Publisher, Callable[[], Sequence[Problem]], str]:
-    """What a Window looks at; the time tells this generation from others."""
-    return backend.world, backend.publisher, backend.problems, f"{time.time_ns():x}"
+def _shown(backend: Backend) -> Scene:
+    """The time tells this generation from others."""
+    return Scene(backend.world, backend.publisher, backend.problems, f"{time.time_ns():x}", backend.source)
 
 
 def _hosts(settings: Settings) -> list[str]:

@@ -21,7 +21,7 @@ from clusterdns.options import controller_options, zone_options
 from clusterdns.publish import Publisher
 from clusterdns.sources.reading import load
 from clusterdns.transports.sockets import local_addresses
-from clusterdns.window import Window
+from clusterdns.window import Scene, Window
 from clusterdns.world import World
 
 DEMO = Path(__file__).parent.parent / "zones" / "demo"
@@ -35,7 +35,7 @@ class Life:
         settings = load_settings({}, {})
         self.world = World(zone_options(settings, ("127.0.0.1",)), controller_options(settings))
         self.publisher = Publisher(self.world, after=self._turned)
-        self.window = Window(self.world, self.publisher, lambda: [PROBLEM], "life")
+        self.window = Window(Scene(self.world, self.publisher, lambda: [PROBLEM], "life"))
         self.token = token
         self.http = HttpServer(self, self.window, lambda: self.token)
         self.url = ""
@@ -189,8 +189,8 @@ def test_another_world_takes_over_from_one_in_the_middle_of_a_round() -> None:
         waiting = asyncio.create_task(life.get("services"))
         await asyncio.sleep(0.1)
         assert not waiting.done()
-        life.window.turn_to(life.world, Publisher(life.world), list, "next")
-        life.window._publisher.first_round.set()
+        life.window.turn_to(Scene(life.world, Publisher(life.world), list, "next"))
+        life.window._scene.publisher.first_round.set()
         assert (await waiting)[1]["metadata"]["resourceVersion"] == "next-0"
 
     living(test)

@@ -55,8 +55,8 @@ class Shows(Protocol):
 
     def problems(self) -> Sequence[object]: ...
 
-    def reader(self) -> AbstractContextManager[Written]:
-        """Reads what was written; blocks."""
+    def reader(self, parameters: Mapping[str, str]) -> AbstractContextManager[Written]:
+        """Reads what was written of the objects that *parameters* find; blocks."""
 
 
 class Api:
@@ -76,7 +76,7 @@ class Api:
     def _guarded(self, answer: "Handler") -> "Handler":
         async def guarded(request: web.Request) -> web.StreamResponse:
             if not self._shows.ready():
-                raise web.HTTPServiceUnavailable(text="the first scan is not finished")
+                raise web.HTTPServiceUnavailable(text="nothing has been read yet: `clusterdns status` tells why")
             if (after := request.query.get("after")) is not None and not await self._news(after):
                 return web.Response(status=204)
             await self._shows.quiet()
@@ -102,7 +102,7 @@ class Api:
             response = web.StreamResponse(headers={"Content-Type": _JSON})
             await response.prepare(request)
             await response.write(b'{"apiVersion":"v1","kind":"List","metadata":%b,"items":[' % version)
-            with self._shows.reader() as written:
+            with self._shows.reader(request.query) as written:
                 await _write(response, self._encoded(finding, written))
             await response.write_eof(b"]}\n")
             return response

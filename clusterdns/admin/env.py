@@ -21,7 +21,7 @@ class EnvApi:
     async def get(self, request: web.Request) -> web.Response:
         services = self._state.services()
         if services is None:
-            raise web.HTTPServiceUnavailable(text="the first scan is not finished")
+            raise web.HTTPServiceUnavailable(text="nothing has been read yet: `clusterdns status` tells why")
         links = request.query.get("links", "true") == "true"
         variables = service_variables(services, request.query.get("namespace", "default"), links=links)
         return web.Response(text=as_json(variables), content_type="application/json")

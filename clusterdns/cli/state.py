@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SERVER = "http://127.0.0.1:9153"  # where `clusterdns serve` has its HTTP address by default
 SECONDS = 5.0  # for a server's answer
+_SAID = 1000  # octets that a server may say instead of an answer
 
 Sources = Annotated[
     list[str] | None, typer.Option("--from", metavar="PATH", help="Manifest file or folder; repeatable.")
@@ -72,7 +73,7 @@ def ask(server: str | None, path: str, *, patience: float = SECONDS, **parameter
         if response.status == 204:
             return None
         if response.status != 200:
-            raise BackendError(f"{url}: {path}: {response.status} {response.reason}")
+            raise BackendError(f"{url}: {_refusal(path, response.status, response.reason, body)}")
         return json.loads(body)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise BackendError(f"{url}: {_reason(error)}") from None
@@ -91,6 +92,16 @@ def _parts(url: str) -> tuple[str, int | None, str]:
     except ValueError:
         pass  # a port that is none, or half an IPv6 address
     raise OperatorError(f"--server {url}: not the URL of a server; write one like {SERVER}")
+
+
+def _refusal(path: str, status: int, reason: str, body: bytes) -> str:
+    """What the server says of a question that it has no answer to, if it says so in a line of plain text."""
+    from clusterdns.errors import printable
+
+    said = body.decode(errors="replace").strip()
+    if status in (400, 503) and said and len(said) < _SAID and not said.startswith((str(status), "<")):
+        return printable(said)
+    return f"{path}: {status} {reason}"
 
 
 def _reason(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """What sources say: typed changes, a whole list as one of them."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -27,6 +28,9 @@ class Delete(Struct, frozen=True):
     kind: Kind
     key: Key
 
+
+# Of an object what its author wrote, or what an API server holds; None where that is not to be had.
+Whole = Callable[[Object], dict[str, Any] | None]
 
 Event = Replace | Upsert | Delete
 
@@ -88,3 +92,16 @@ class Source(Protocol):
 
     def status(self) -> SourceStatus:
         """As of now; costs next to nothing."""
+
+    def reader(self, namespace: str | None, name: str, selector: str) -> AbstractContextManager[Whole]:
+        """For views of objects of *namespace* (None: all) called *name* ("": all) with labels that *selector* matches.
+
+        What it gives is for worker threads, one at a time: it blocks.
+        """
+
+
+class LiveSource(Source, Protocol):
+    """One that may be away for long while others go on changing what it holds."""
+
+    def seed(self, objects: Mapping[Kind, Sequence[Object]]) -> None:
+        """Before ``rounds``: these have been published as its own already.  Where nothing has changed they are kept."""

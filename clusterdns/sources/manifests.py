@@ -16,6 +16,7 @@ from clusterdns.errors import Problem, printable
 from clusterdns.problem_log import log_news
 from clusterdns.sources.folder import check_roots
 from clusterdns.sources.reading import Reader, Report
+from clusterdns.sources.reread import Rereader
 from clusterdns.sources.scan import RESTLESS, SYSTEM_CLOCK, Clock
 from clusterdns.sources.watching import Watcher
 
@@ -85,6 +86,9 @@ class Manifests:
         return SourceStatus(
             self.name, where, lag is not None, files=self.files, scan_seconds=self.scan_seconds, lag=lag
         )
+
+    def reader(self, namespace: str | None, name: str, selector: str) -> Rereader:  # noqa: ARG002 - places say it all
+        return Rereader()
 
     async def rounds(self) -> AsyncIterator[Sequence[Event]]:
         """See ``events.Source``.  Raises OperatorError before the first round if a path cannot be read."""

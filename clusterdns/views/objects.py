@@ -37,7 +37,7 @@ def service_tree(service: Service, written: Written) -> Tree:
     """*service* with its ClusterIPs and node ports.  Defaults are those of the API server (v1.36)."""
     tree = _base("v1", service, written)
     spec = _make(tree, "spec")
-    if not spec and not service.place.line:
+    if not spec:
         spec |= _service_spec(service)
     spec["type"] = service.type
     _service_ports(spec, service)
@@ -107,7 +107,7 @@ def _balancer(tree: Tree, service: Service) -> None:
 
 def slice_tree(piece: EndpointSlice, written: Written) -> Tree:
     tree = _base("discovery.k8s.io/v1", piece, written)
-    if piece.place.line and "endpoints" in tree:
+    if "endpoints" in tree:
         for port in many(tree, "ports"):
             port.setdefault("protocol", "TCP")
             port.setdefault("name", "")
@@ -154,7 +154,7 @@ def old_address(endpoint: Endpoint, namespace: str) -> Tree:
 def written_endpoints(endpoints: Endpoints, written: Written) -> Tree:
     """Endpoints that somebody wrote, with the API's defaults."""
     tree = _base("v1", endpoints, written)
-    if not endpoints.place.line:
+    if "subsets" not in tree:
         tree["subsets"] = [_subset(subset.ports, subset.endpoints, endpoints.key) for subset in endpoints.subsets]
     for subset in many(tree, "subsets"):
         for port in many(subset, "ports"):
@@ -221,7 +221,7 @@ def workload_tree(workload: Workload, written: Written) -> Tree:
 
 def _base(version: str, item: Object, written: Written) -> Tree:
     """As written, a copy; else what every object has."""
-    found = written(item) if item.place.line else None
+    found = written(item)
     tree: Tree = deepcopy(found) if found else {}
     tree["apiVersion"], tree["kind"] = tree.get("apiVersion") or version, item.kind
     metadata = _make(tree, "metadata")

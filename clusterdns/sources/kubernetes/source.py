@@ -2,17 +2,18 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from clusterdns.cluster.events import Delete, Event, Kind, Replace, SourceStatus, Upsert
-from clusterdns.cluster.model import Key
+from clusterdns.cluster.model import Key, Object
 from clusterdns.errors import Problem, printable
 from clusterdns.sources.kubernetes.access import Credentials
 from clusterdns.sources.kubernetes.client import Client
 from clusterdns.sources.kubernetes.outage import Outage
 from clusterdns.sources.kubernetes.pace import SYSTEM_CLOCK, Clock
+from clusterdns.sources.kubernetes.pages import Scope, WholeObjects
 from clusterdns.sources.kubernetes.reflector import Reflector, Surroundings, Timing
-from clusterdns.sources.kubernetes.resources import resources
+from clusterdns.sources.kubernetes.resources import SLICES, resources
 
 
 class Kubernetes:
@@ -66,6 +67,17 @@ class Kubernetes:
             error=errors.pop() if len(errors) == 1 else "",
             lag=max(lags) if len(lags) == len(kinds) else None,
         )
+
+    def seed(self, objects: Mapping[Kind, Sequence[Object]]) -> None:
+        """What has been published as this source's already: what the first list says the same of is kept as it is."""
+        for one in self._reflectors:
+            one.store.objects = {item.key: item for item in objects.get(one.store.kind, ())}
+
+    def reader(self, namespace: str | None, name: str, selector: str) -> WholeObjects:
+        """Of slices the model says all that is shown."""
+        kinds = {one.store.kind for one in self._reflectors} - {SLICES.kind}
+        wanted = {one.kind: one for one in resources(pods=True) if one.kind in kinds}
+        return WholeObjects(wanted, Scope(namespace, name, selector), self.client.get, asyncio.get_running_loop())
 
     async def rounds(self) -> AsyncIterator[Sequence[Event]]:
         """See ``events.Source``.  Raises OperatorError before the first round if the credentials are wrong.
