@@ -10,26 +10,25 @@ MAX_TARGET = 0x3FFF  # what fourteen bits can point to
 class Names:
     """The names of one message, read in its order.
 
-    *known* is where labels of names begin that have been read: only there do proper pointers lead, and each costs one
-    look-up.  Others are legal as long as they go back, too, and are followed step by step, of which there are at most
-    as many as octets; *loose* says that there was one.  What it points to may not even stay, so such a name has to be
-    written out.
+    Proper pointers lead to labels of names that have been read, and each costs one look-up.  Others are legal as long
+    as they go back, too, and are followed step by step, of which there are at most as many as octets; *loose* says that
+    there was one.  What it points to may not even stay, so such a name has to be written out.
 
     *cased* are the ranges of labels with capital letters.
     """
 
-    __slots__ = ("_found", "_packet", "_steps", "cased", "known", "loose", "question_end")
+    __slots__ = ("_found", "_known", "_packet", "_pending", "_steps", "cased", "loose", "question_end")
 
     def __init__(self, packet: bytes, question: Name) -> None:
         """*question*: the name of the packet's question, in lower case."""
         self._packet = packet
         self._found: dict[int, Name] = {}
         self._steps = len(packet)
-        self.known: dict[int, Name] = {}
+        self._known = {HEADER_OCTETS: question}  # where labels begin: at first those that begin a name
+        self._pending = [(HEADER_OCTETS, question, len(question))]
         self.cased: list[tuple[int, int]] = []
         self.loose = False
         self.question_end = HEADER_OCTETS + len(question)
-        self._learn(HEADER_OCTETS, question)
 
     def read(self, start: int) -> tuple[Name, int, int]:
         """The name at *start* in lower case, the offset behind it, and that of its pointer, 0 without one.
@@ -42,12 +41,12 @@ class Names:
         tail, end, pointer = ROOT, at + 1, 0
         if length >= 0xC0:
             target = self._target(at, start)
-            tail, end, pointer = self.known.get(target) or self._follow(target), at + 2, at
+            tail, end, pointer = self._known.get(target) or self._follow(target), at + 2, at
         elif length:
             raise PeerError("a label of another kind")
         if at == start:
             if pointer and at <= MAX_TARGET:
-                self.known[at] = tail
+                self._known[at] = tail
             return tail, end, pointer
         literal = packet[start:at]
         lowered = literal.lower()
@@ -57,29 +56,33 @@ class Names:
         if len(name) > MAX_OCTETS:
             raise PeerError("a name over 255 octets")
         if start <= MAX_TARGET:
-            self._learn(start, name, len(literal))
+            self._known[start] = name
+            self._pending.append((start, name, at - start))
         return name, end, pointer
+
+    def known(self) -> dict[int, Name]:
+        """Where labels begin of names that have been read, and the names from there."""
+        for start, name, octets in self._pending:
+            at = name[0] + 1
+            while at < octets:
+                self._known[start + at] = Name(name[at:])
+                at += 1 + name[at]
+        self._pending.clear()
+        return self._known
 
     def at(self, offset: int) -> Name:
         """The name that a pointer to *offset* stands for.  Raises as ``read``."""
-        found = self.known.get(offset) or self._found.get(offset)
+        found = self._known.get(offset) or self._found.get(offset)
         if found is None:
             found = self._found[offset] = self._expand(offset)
         return found
 
-    def _learn(self, start: int, name: Name, octets: int = MAX_OCTETS) -> None:
-        """*name* stands at *start*, the first *octets* of it as they are."""
-        at, known = 0, self.known
-        while at < octets:
-            known[start + at] = Name(name[at:])
-            length = name[at]
-            if not length:
-                return
-            at += 1 + length
-
     def _follow(self, target: int) -> Name:
-        self.loose = True
-        return self.at(target)
+        """Not to the begin of a name."""
+        found = self.known().get(target)
+        if found is None:
+            self.loose, found = True, self.at(target)
+        return found
 
     def _expand(self, here: int) -> Name:
         packet, labels, octets, before = self._packet, [], 0, here

@@ -29,15 +29,19 @@ def follow(answer: Sequence[Record], question: Question, rcode: int) -> Chain:
     (YXDOMAIN).  Of several CNAMEs at one name the first counts.  Raises PeerError for a loop and over MAX_LINKS links.
     """
     aliases: dict[Name, Record] = {}
+    dnames: dict[Name, Record] = {}
     for record in answer:
         if record.rtype == CNAME:
             aliases.setdefault(record.owner, record)
+        elif record.rtype == DNAME:
+            dnames[record.owner] = record
     chain = [question.name]
     if aliases and question.rtype not in (CNAME, ANY):
         final = {record.owner for record in answer if record.rtype == question.rtype}
         _extend(chain, aliases, final)
-    places = {(name, CNAME): number for number, name in enumerate(chain[:-1])}
-    _add_dnames(places, answer, chain, aliases, rcode)
+    places = {(name, CNAME): number for number, name in enumerate(chain[:-1])} if aliases else {}
+    if dnames:
+        _add_dnames(places, dnames, chain, aliases, rcode)
     places[chain[-1], question.rtype] = len(chain) - 1
     return _select(answer, question, chain, places, aliases)
 
@@ -54,13 +58,12 @@ def _extend(chain: list[Name], aliases: dict[Name, Record], final: set[Name]) ->
 
 def _add_dnames(
     places: dict[tuple[Name, int], int],
-    answer: Sequence[Record],
+    dnames: dict[Name, Record],
     chain: Sequence[Name],
     aliases: dict[Name, Record],
     rcode: int,
 ) -> None:
-    dnames = {record.owner: record for record in answer if record.rtype == DNAME}
-    for number, name in enumerate(chain if dnames else ()):
+    for number, name in enumerate(chain):
         at = 0
         while name[at]:
             at += 1 + name[at]
@@ -80,12 +83,13 @@ def _select(
     aliases: dict[Name, Record],
 ) -> Chain:
     kept: list[tuple[int, Record]] = []
-    found, ordered, last = False, True, 0
+    end, asked, last = chain[-1], question.rtype, 0
+    found, ordered = False, True
     for record in answer:
         owner, rtype = record.owner, record.rtype
         place = places.get((owner, rtype))
         if place is None:
-            if question.rtype == ANY and owner == question.name and rtype not in _META:
+            if asked == ANY and owner == question.name and rtype not in _META:
                 place = 0
             elif question.dnssec_ok and rtype in (RRSIG, SIG):
                 place = places.get((owner, record.covered))
@@ -93,10 +97,12 @@ def _select(
                 continue
         if rtype == CNAME and aliases[owner] is not record:
             continue
-        found = found or (owner == chain[-1] and rtype == question.rtype) or question.rtype == ANY
-        ordered = ordered and place >= last
+        if not found:
+            found = asked == ANY or (rtype == asked and owner == end)
+        if place < last:
+            ordered = False
         last = place
         kept.append((place, record))
     if not ordered:
         kept.sort(key=lambda each: each[0])
-    return Chain(chain[-1], len(chain) - 1, found, [record for _, record in kept])
+    return Chain(end, len(chain) - 1, found, [record for _, record in kept])

@@ -102,7 +102,7 @@ def read_opt(packet: bytes, at: int, count: int) -> tuple[int, bytes] | None:
     """
     found = None
     for _ in range(count):
-        begin, at = at, owner_end(packet, at)
+        begin, at = at, owner_end(packet, at) if packet[at] else at + 1
         rtype, _rclass, ttl, rdlength = _FIXED.unpack_from(packet, at)
         rdata = at + FIXED_OCTETS
         at = rdata + rdlength

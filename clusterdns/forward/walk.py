@@ -94,27 +94,37 @@ def _foreign(
     authority: Sequence[Record],
     error: tuple[int, str] | None,
 ) -> Foreign:
-    soa = None
-    if chain.found:
-        if rcode != NOERROR:
-            raise PeerError("no such name, and records of it")
-    else:
-        above = ancestors(chain.end)
-        soa = next((record for record in authority if record.rtype == SOA and record.owner in above), None)
-    silent = soa is None and not chain.found and rcode == NOERROR
-    if silent and not chain.links and not flags & AA:
+    links, found = chain.links, chain.found
+    if found and rcode != NOERROR:
+        raise PeerError("no such name, and records of it")
+    soa = None if found else _soa(authority, chain.end)
+    silent = not found and soa is None and rcode == NOERROR
+    if silent and not links and not flags & AA:
         if any(record.rtype == NS for record in authority):
             raise LameError("a referral")
         if not flags & RA:
             raise LameError("neither authority nor recursion")
-    records = chain.records + _authority(authority, soa, question)
-    minimum = MAX_TTL if soa is None else _seconds(int.from_bytes(packet[soa.stop - 4 : soa.stop]))
+    proofs = _authority(authority, soa, question) if authority else []
+    records = chain.records + proofs
+    minimum = int.from_bytes(packet[soa.stop - 4 : soa.stop]) if soa else MAX_TTL
     ttls = _ttls(records, soa, minimum)
-    partial = silent and chain.links > 0
-    least = min((*ttls, minimum)) if chain.found or soa or partial else 0
+    cacheable = found or soa or (silent and links)
+    least = min(ttls) if ttls and cacheable else 0
     wire, cuts, at, pointers = _taken(_patched(packet, question, names, records, ttls), question, names, records)
-    counts = len(chain.records), len(records) - len(chain.records)
-    return Foreign(rcode, bool(flags & AD), wire, *counts, cuts, at, pointers, least, chain.end, error, partial)
+    counts = len(chain.records), len(proofs)
+    partial = silent and links > 0
+    return Foreign(rcode, flags & AD > 0, wire, *counts, cuts, at, pointers, least, chain.end, error, partial)
+
+
+def _soa(authority: Sequence[Record], end: Name) -> Record | None:
+    """That of a zone which *end* is in."""
+    above: set[Name] = set()
+    for record in authority:
+        if record.rtype == SOA:
+            above = above or ancestors(end)
+            if record.owner in above:
+                return record
+    return None
 
 
 def _authority(authority: Sequence[Record], soa: Record | None, question: Question) -> list[Record]:
@@ -131,20 +141,20 @@ def _authority(authority: Sequence[Record], soa: Record | None, question: Questi
     ]
 
 
-def _seconds(ttl: int) -> int:
-    return ttl if ttl <= MAX_TTL else 0
-
-
 def _ttls(records: Sequence[Record], soa: Record | None, minimum: int) -> list[int]:
     """Of each record, as it is to be told."""
-    keys = [(record.owner, record.rtype, record.covered) for record in records]
+    keys = []
     least: dict[tuple[Name, int, int], int] = {}
-    for key, record in zip(keys, records, strict=True):
-        ttl = _seconds(record.ttl)
-        least[key] = min(least.get(key, ttl), ttl)
+    for record in records:
+        key, ttl = (record.owner, record.rtype, record.covered), record.ttl
+        keys.append(key)
+        if ttl > MAX_TTL:
+            ttl = 0
+        if ttl < least.setdefault(key, ttl):
+            least[key] = ttl
     if soa:
         key = soa.owner, SOA, 0
-        least[key] = min(least[key], minimum)
+        least[key] = min(least[key], minimum if minimum <= MAX_TTL else 0)
     return [least[key] for key in keys]
 
 
@@ -153,9 +163,10 @@ def _patched(packet: bytes, question: Question, names: Names, records: Sequence[
 
     A server that makes a CNAME from a DNAME takes labels of the question for it, letter case and all.
     """
-    patches = [
-        (record.fixed + 4, ttl.to_bytes(4)) for record, ttl in zip(records, ttls, strict=True) if ttl != record.ttl
-    ]
+    patches = []
+    for record, ttl in zip(records, ttls, strict=True):
+        if ttl != record.ttl:
+            patches.append((record.fixed + 4, ttl.to_bytes(4)))
     spelled = packet[QUESTION_AT : QUESTION_AT + len(question.name)]
     if names.cased and spelled != question.name:
         patches += _spellings(packet, names, spelled)
@@ -190,23 +201,26 @@ def _taken(
 
     Where they stand together in the packet, that is a slice.
     """
-    base = QUESTION_AT + len(question.name) + 4
-    writes, at = names.loose, base
+    name = question.name
+    base = at = QUESTION_AT + len(name) + 4
+    writes = names.loose
+    cuts, ttls, pointers = [], [], []
     for record in records:
         # An owner in full shows the spelling of the question.
-        writes = writes or record.begin != at or (packet[at] < 0xC0 and record.owner == question.name != ROOT)
+        if record.begin != at or (packet[at] < 0xC0 and record.owner == name != ROOT):
+            writes = True
+            break
         at = record.stop
+        cuts.append(at - base)
+        ttls.append(record.fixed + 4 - base)
+        for pointer in record.pointers:
+            pointers.append(pointer - base)  # noqa: PERF401 - one or two
     if not writes:
-        return (
-            packet[base:at],
-            tuple([record.stop - base for record in records]),
-            tuple([record.fixed + 4 - base for record in records]),
-            tuple([pointer - base for record in records for pointer in record.pointers]),
-        )
-    writer = Writer(question.name, QUESTION_AT, base)
-    writer.read_from(packet, names, names.known, same_question=True)
+        return packet[base:at], tuple(cuts), tuple(ttls), tuple(pointers)
+    writer = Writer(name, QUESTION_AT, base)
+    writer.read_from(packet, names, names.known(), same_question=True)
     for record in records:
-        owns_question = record.owner == question.name != ROOT
+        owns_question = record.owner == name != ROOT
         writer.add(record.begin, record.fixed, record.stop, record.pointers, owns_question=owns_question)
     return bytes(writer.octets), tuple(writer.cuts), tuple(writer.ttls), tuple(writer.pointers)
 
