@@ -55,7 +55,31 @@ class Settings(Struct, frozen=True):
     tcp_idle: float = 10.0  # seconds
     tcp_connections: int = 4096
     tcp_per_client: int = 256
-    upstream: tuple[str, ...] = ()
+    upstream: tuple[str, ...] = ()  # "10.0.0.1:53", "tls://9.9.9.9:853#dns.quad9.net", "/etc/resolv.conf"
+    stub_domains: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (suffix like domain, servers like upstream)
+    forward_policy: str = "random"  # random | round_robin | sequential | fastest
+    forward_tcp: bool = False
+    forward_timeout: float = 5.0  # seconds
+    forward_per_client: int = 1000
+    forward_total: int = 4096
+    cache_octets: int = 32 << 20
+    cache_max_ttl: int = 86400  # seconds
+    cache_max_negative_ttl: int = 3600  # seconds
+    cache_min_ttl: int = 0  # seconds
+    prefetch: bool = True
+    serve_stale: int = 86400  # seconds; 0: nothing stale
+    kept_home: tuple[str, ...] = (
+        "localhost.",
+        "local.",
+        "invalid.",
+        "test.",
+        "onion.",
+        "alt.",
+        "home.arpa.",
+        "resolver.arpa.",
+        "service.arpa.",
+    )
+    local_reverse: bool = False
     # At most one of each family; the first is the default one.
     service_cidr: tuple[Network, ...] = (parse_network("10.96.0.0/12"), parse_network("fd00:10:96::/112"))
     # At most one of each family.
@@ -77,16 +101,23 @@ class Setting(NamedTuple):
     default: str | list[str]  # as a file would give it
     help: str
     choices: tuple[str, ...] = ()  # all there are
+    mapping: bool = False  # in a file: key -> value or values; elsewhere a list of ``key=value value``
 
 
-SOURCES = ("manifests", "kubernetes")
+SOURCES = ("manifests", "kubernetes", "none")
 PODS = ("disabled", "insecure", "verified")
 ORDERS = ("rotate", "random", "fixed")
+POLICIES = ("random", "round_robin", "sequential", "fastest")
 
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting("source", "manifests", "where the objects come from: manifests or kubernetes (a live API)", SOURCES),
+        Setting(
+            "source",
+            "manifests",
+            "where objects come from: manifests, kubernetes (a live API), or none: no zones, only forwarding",
+            SOURCES,
+        ),
         Setting("manifests", [], "files and folders to serve, watched; PATH... on the command line"),
         Setting("kubeconfig", "", "file that says how to reach the Kubernetes API; the pod's service account if empty"),
         Setting(
@@ -130,7 +161,43 @@ SETTINGS = {
             "tcp_connections", "4096", "open TCP connections; over it the longest silent one of the largest client goes"
         ),
         Setting("tcp_per_client", "256", "open TCP connections of one address; over it its longest silent one goes"),
-        Setting("upstream", [], "who is asked for names of others; none in this version: they are REFUSED"),
+        Setting(
+            "upstream",
+            [],
+            "who is asked for names of others: ADDR, ADDR:PORT, tls://ADDR#NAME, /etc/resolv.conf; [] REFUSES them",
+        ),
+        Setting(
+            "stub_domains",
+            [],
+            "servers of single domains, like corp.example: [10.0.0.1]; the longest suffix decides",
+            mapping=True,
+        ),
+        Setting(
+            "forward_policy",
+            "random",
+            "which upstream is asked first: random, round_robin, sequential or fastest",
+            POLICIES,
+        ),
+        Setting("forward_tcp", "false", "ask over TCP always, not only for what UDP truncates: true or false"),
+        Setting("forward_timeout", "5", "seconds from 1 to 60 after which a question to upstreams is given up, or 2s"),
+        Setting(
+            "forward_per_client", "1000", "questions of one address that may wait for upstreams; others get SERVFAIL"
+        ),
+        Setting("forward_total", "4096", "questions of all clients that may wait for upstreams; others get SERVFAIL"),
+        Setting("cache_octets", "32MiB", "memory for answers of others; or 500KiB, 1GiB"),
+        Setting("cache_max_ttl", "24h", "no answer of others is kept for longer: 1s to 7 days (168h)"),
+        Setting("cache_max_negative_ttl", "1h", "the same for NXDOMAIN and NODATA: 1s to 3h"),
+        Setting("cache_min_ttl", "0", "answers of others are kept at least so long: 0 to 1h"),
+        Setting("prefetch", "true", "ask again for popular names shortly before they expire: true or false"),
+        Setting(
+            "serve_stale", "24h", "while upstreams fail, serve what expired less than so long ago: up to 168h; 0: never"
+        ),
+        Setting(
+            "kept_home",
+            ["localhost", "local", "invalid", "test", "onion", "alt", "home.arpa", "resolver.arpa", "service.arpa"],
+            "domains that upstreams are never asked for; localhost means the client itself",
+        ),
+        Setting("local_reverse", "false", "keep reverse names of private networks home, too (RFC 6303): true or false"),
         Setting(
             "service_cidr",
             ["10.96.0.0/12", "fd00:10:96::/112"],

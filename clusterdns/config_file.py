@@ -78,6 +78,8 @@ def _value(name: str, event: yaml.Event, events: Iterator[yaml.Event], path: str
         return Given(event.value, where)
     if isinstance(event, yaml.SequenceStartEvent):
         return _items(name, where, events, path, faults)
+    if name in SETTINGS and SETTINGS[name].mapping:
+        return _pairs(name, where, events, path, faults)
     faults.append(Fault(where, f"{name} takes a value or a list of values; write them out"))
     _skip(event, events)
     return None
@@ -93,6 +95,24 @@ def _items(name: str, where: Where, events: Iterator[yaml.Event], path: str, fau
         else:
             faults.append(Fault(_where(path, event), f"{name}: an item is one plain value; write it out"))
             _skip(event, events)
+    return Given(values, where, tuple(places))
+
+
+def _pairs(name: str, where: Where, events: Iterator[yaml.Event], path: str, faults: list[Fault]) -> Given:
+    """A mapping as a list of ``key=value value``; each item stands where its key does."""
+    values, places = [], []
+    while not isinstance(key := next(events), yaml.MappingEndEvent):
+        event = next(events)
+        if not isinstance(key, yaml.ScalarEvent) or isinstance(event, yaml.MappingStartEvent | yaml.AliasEvent):
+            faults.append(Fault(_where(path, key), f"{name}: a key has one value or a list; write it out"))
+            _skip(key, events) if not isinstance(key, yaml.ScalarEvent) else None
+            _skip(event, events)
+        elif isinstance(event, yaml.ScalarEvent):
+            values.append(f"{key.value}={event.value}")
+            places.append(_where(path, key))
+        else:
+            values.append(f"{key.value}={' '.join(_items(name, where, events, path, faults).value)}")
+            places.append(_where(path, key))
     return Given(values, where, tuple(places))
 
 

@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainValidator
 from clusterdns.cluster.addresses import Network, address_text, parse_address, parse_network
 from clusterdns.cluster.labels import Requirement, Selector, parse_selector
 from clusterdns.cluster.rules import is_label
-from clusterdns.config import ORDERS, PODS, SOURCES
+from clusterdns.config import ORDERS, PODS, POLICIES, SOURCES
+from clusterdns.config_forward import any_domain, stub_domain, upstream
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.reverse import is_reverse, parse_reverse, zones_of
 
@@ -37,10 +38,8 @@ def _one(parse: Callable[[str], _T]) -> PlainValidator:
 
 
 def source(text: str) -> str:
-    if text == "none":
-        raise ValueError(f"{text} is not available in this version; write {' or '.join(SOURCES)}")
     if text not in SOURCES:
-        raise ValueError(f"{text!r} is no source; write {' or '.join(SOURCES)}")
+        raise ValueError(f"{text!r} is no source; write {', '.join(SOURCES[:-1])} or {SOURCES[-1]}")
     return text
 
 
@@ -201,8 +200,23 @@ def address(text: str) -> bytes:
         raise ValueError(f"{error}; write one like 192.0.2.53 or 2001:db8::53") from None
 
 
-def no_upstream(_: str) -> str:
-    raise ValueError("forwarding is not available in this version; leave upstream empty: []")
+def _duration(least: int, most: int, words: str) -> Callable[[str], int]:
+    """Whole seconds."""
+
+    def timed(text: str) -> int:
+        duration = seconds(text)
+        if not least <= duration <= most or duration % 1:
+            raise ValueError(f"{text!r} is out of range; write {words}")
+        return int(duration)
+
+    return timed
+
+
+def timeout(text: str) -> float:
+    duration = seconds(text)
+    if not 1 <= duration <= 60:
+        raise ValueError(f"{text!r} is out of range; write 1 to 60 seconds")
+    return duration
 
 
 def _listed(value: object) -> object:
@@ -225,6 +239,18 @@ def _distinct(values: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...
     for at, (host, port) in enumerate(values):
         if port and (host, port) in values[:at]:
             raise ValueError(f"{host} port {port} is listed twice; remove one")
+    return values
+
+
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _distinct_stubs(values: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    suffixes = [suffix for suffix, _ in values]
+    for suffix in suffixes:
+        if suffixes.count(suffix) > 1:
+            raise ValueError(f"{suffix} is listed twice; write all its servers into one list")
     return values
 
 
@@ -251,6 +277,13 @@ _Fallthrough = Annotated[
     tuple[Annotated[tuple[str, ...], _one(fallthrough_zone)], ...], BeforeValidator(_listed), AfterValidator(_flat)
 ]
 _Namespaces = Annotated[tuple[Annotated[str, _one(namespace)], ...], BeforeValidator(_listed)]
+_Domains = Annotated[tuple[Annotated[str, _one(any_domain)], ...], BeforeValidator(_listed), AfterValidator(_each_once)]
+_Upstreams = Annotated[tuple[Annotated[str, _one(upstream)], ...], BeforeValidator(_listed), AfterValidator(_each_once)]
+_Stubs = Annotated[
+    tuple[Annotated[tuple[str, tuple[str, ...]], _one(stub_domain)], ...],
+    BeforeValidator(_listed),
+    AfterValidator(_distinct_stubs),
+]
 _Selector = Annotated[tuple[Requirement, ...], _one(selector)]
 
 
@@ -283,7 +316,21 @@ class Model(BaseModel):
     tcp_idle: Annotated[float, _one(idle)]
     tcp_connections: Annotated[int, _one(_count(1, 1_000_000))]
     tcp_per_client: Annotated[int, _one(_count(1, 1_000_000))]
-    upstream: Annotated[tuple[Annotated[str, _one(no_upstream)], ...], BeforeValidator(_listed)]
+    upstream: _Upstreams
+    stub_domains: _Stubs
+    forward_policy: Annotated[str, _one(_choice(*POLICIES))]
+    forward_tcp: Annotated[bool, _one(truth)]
+    forward_timeout: Annotated[float, _one(timeout)]
+    forward_per_client: Annotated[int, _one(_count(1, 1_000_000))]
+    forward_total: Annotated[int, _one(_count(1, 1_000_000))]
+    cache_octets: Annotated[int, _one(octets)]
+    cache_max_ttl: Annotated[int, _one(_duration(1, 604_800, "1 second to 7 days (168h)"))]
+    cache_max_negative_ttl: Annotated[int, _one(_duration(1, 10_800, "1 second to 3 hours (RFC 2308)"))]
+    cache_min_ttl: Annotated[int, _one(_duration(0, 3600, "whole seconds from 0 to 3600"))]
+    prefetch: Annotated[bool, _one(truth)]
+    serve_stale: Annotated[int, _one(_duration(0, 604_800, "at most 7 days (168h), or 0"))]
+    kept_home: _Domains
+    local_reverse: Annotated[bool, _one(truth)]
     service_cidr: _Networks
     pod_cidr: _Networks
     ns_addresses: _Addresses

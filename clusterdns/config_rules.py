@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from clusterdns.zone.names import is_below, parse_name
-from clusterdns.zone.reverse import is_reverse
+from clusterdns.zone.reverse import is_reverse, zones_of
 
 if TYPE_CHECKING:
     from clusterdns.config import Settings
@@ -21,6 +21,7 @@ def disagreements(settings: "Settings", named: Collection[str]) -> Iterator[tupl
     """(setting, problem; remedy).  *named*: the settings that somebody gave."""
     yield from _zones(settings, named)
     yield from _source(settings)
+    yield from _forwarding(settings)
     if settings.namespaces and settings.namespace_labels:
         yield "namespace_labels", "namespaces is set, too; keep one of them"
     if settings.ignore_empty_service and settings.noendpoints:
@@ -32,7 +33,34 @@ def disagreements(settings: "Settings", named: Collection[str]) -> Iterator[tupl
                 yield "fallthrough", f"{inner} is a part of {zone}; list it in zones, too, or write {zone}"
 
 
+def _forwarding(settings: "Settings") -> Iterator[tuple[str, str]]:
+    own = [] if settings.source == "none" else settings.zones or (settings.domain, "in-addr.arpa.", "ip6.arpa.")
+    kept = [] if settings.source == "none" else [("service_cidr", one) for one in settings.service_cidr]
+    kept += [] if settings.source == "none" else [("pod_cidr", one) for one in settings.pod_cidr]
+    for suffix, _ in settings.stub_domains:
+        if suffix in own:
+            yield "stub_domains", f"{suffix} is a zone of ours; leave it out"
+        for zone in own:
+            if any(is_below(parse_name(suffix), parse_name(f"{part}.{zone}")) for part in _OWN):
+                yield "stub_domains", f"{suffix} would hide names of {zone}; leave it out"
+        for name, network in kept:
+            if any(is_below(parse_name(suffix), one) for one in zones_of(network)):
+                yield "stub_domains", f"{suffix} lies in {name}, whose reverse names are ours; leave it out"
+    if settings.cache_min_ttl > min(settings.cache_max_ttl, settings.cache_max_negative_ttl):
+        yield "cache_min_ttl", "it is longer than answers may be kept at most; lower it"
+
+
 def _source(settings: "Settings") -> Iterator[tuple[str, str]]:
+    if settings.source == "none":
+        if settings.manifests:
+            yield (
+                "manifests",
+                "with source: none there are no zones of ours; leave them out, or write source: manifests",
+            )
+        if settings.zones:
+            yield "zones", "with source: none there are no zones of ours; leave them out"
+        if not settings.upstream and not settings.stub_domains:
+            yield "source", "with none, nothing is answered without somebody to ask; write upstream, too"
     if settings.source == "kubernetes":
         if settings.manifests:
             yield "manifests", "with source: kubernetes no manifests are read; leave them out, or write manifests"

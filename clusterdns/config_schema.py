@@ -5,6 +5,7 @@ from typing import get_type_hints
 from clusterdns.config import SETTINGS, Setting, Settings
 
 _TEXT: dict[str, object] = {"type": "string"}
+_LIST: dict[str, object] = {"anyOf": [{"type": "array", "items": _TEXT}, _TEXT]}
 _AMOUNT: dict[str, object] = {"type": ["number", "string"]}  # 5, or 500ms, 16MiB
 
 
@@ -23,8 +24,10 @@ def json_schema() -> dict[str, object]:
 def _property(setting: Setting, kind: object) -> dict[str, object]:
     form, default = _TEXT, setting.default
     value: object = default
-    if isinstance(default, list):
-        form = {"anyOf": [{"type": "array", "items": _TEXT}, _TEXT]}
+    if setting.mapping:
+        form, value = {"type": "object", "additionalProperties": _LIST}, {}
+    elif isinstance(default, list):
+        form = _LIST
     elif setting.choices:
         form = {"enum": [*setting.choices]}
     elif kind is bool:

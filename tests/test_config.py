@@ -53,6 +53,30 @@ def test_the_defaults() -> None:
         tcp_connections=4096,
         tcp_per_client=256,
         upstream=(),
+        stub_domains=(),
+        forward_policy="random",
+        forward_tcp=False,
+        forward_timeout=5.0,
+        forward_per_client=1000,
+        forward_total=4096,
+        cache_octets=32 << 20,
+        cache_max_ttl=86_400,
+        cache_max_negative_ttl=3600,
+        cache_min_ttl=0,
+        prefetch=True,
+        serve_stale=86_400,
+        kept_home=(
+            "localhost.",
+            "local.",
+            "invalid.",
+            "test.",
+            "onion.",
+            "alt.",
+            "home.arpa.",
+            "resolver.arpa.",
+            "service.arpa.",
+        ),
+        local_reverse=False,
         service_cidr=(ip_network("10.96.0.0/12"), ip_network("fd00:10:96::/112")),
         pod_cidr=(ip_network("10.244.0.0/16"), ip_network("fd00:10:244::/64")),
         ns_addresses=(),
@@ -76,6 +100,7 @@ def test_the_reference_file_holds_every_setting_with_its_default_and_a_comment()
     for name, setting in SETTINGS.items():
         quoted = [f'"{item}"' for item in setting.default] if isinstance(setting.default, list) else None
         shown = f"[{', '.join(quoted)}]" if quoted is not None else setting.default or '""'
+        shown = "{}" if setting.mapping else shown
         assert f"\n{name}: {shown}\n" in text
 
 
@@ -145,11 +170,11 @@ listen:
   - 127.0.0.1:1053
   - localhost:53
   - [nested]
-source: none
+source: nobody
 domain: a..b
 service_cidr: [10.96.0.1/12]
 pod_cidr: [10.0.0.0/16, 10.1.0.0/16]
-upstream: 10.0.0.1
+upstream: a
 stand_ins: {a: 1}
 lameduck:
 http: ["127.0.0.1:1", "127.0.0.1:1"]
@@ -160,11 +185,11 @@ c.yaml:1:1: unknown setting listn; did you mean listen?
 c.yaml:2:6: ttl: '5x' is no duration; write seconds, or 500ms, 5s, 1m, 1h
 c.yaml:5:5: listen: 'localhost' is not an IP address; write 127.0.0.1:1053, or 0.0.0.0:1053 and [::]:1053 for all
 c.yaml:6:5: listen: an item is one plain value; write it out
-c.yaml:7:9: source: none is not available in this version; write manifests or kubernetes
+c.yaml:7:9: source: 'nobody' is no source; write manifests, kubernetes or none
 c.yaml:8:9: domain: 'a..b' is no domain name; write labels of 1 to 63 letters, digits and hyphens with dots between them
 c.yaml:9:16: service_cidr: '10.96.0.1/12' is no network; write 10.96.0.0/12
 c.yaml:10:11: pod_cidr: two networks of one family; keep one IPv4 and one IPv6 network
-c.yaml:11:11: upstream: forwarding is not available in this version; leave upstream empty: []
+c.yaml:11:11: upstream: 'a' is no upstream; write 10.0.0.1, 10.0.0.1:53, tls://9.9.9.9#dns.quad9.net or /etc/resolv.conf
 c.yaml:12:12: stand_ins takes a value or a list of values; write them out
 c.yaml:13:10: lameduck has no value; remove the line, or write [] for none
 c.yaml:14:7: http: 127.0.0.1 port 1 is listed twice; remove one
@@ -178,7 +203,7 @@ ONE_PROBLEM = {
     "IPv6 without brackets": ("listen: ['::1:53']", "c.yaml:1:10: listen: '::1:53' is not ADDR:PORT"),
     "a host name": ("listen: [localhost:53]", "c.yaml:1:10: listen: 'localhost' is not an IP address; write 127"),
     "nowhere to listen": ("listen: []", "c.yaml:1:9: listen: needs at least one value"),
-    "no such source": ("source: etcd", "c.yaml:1:9: source: 'etcd' is no source; write manifests or kubernetes"),
+    "no such source": ("source: etcd", "c.yaml:1:9: source: 'etcd' is no source; write manifests, kubernetes or none"),
     "a list for a scalar": ("ttl: [5]", "c.yaml:1:6: ttl: takes one value; write it without a list"),
     "a TTL over an hour": ("ttl: 3601", "c.yaml:1:6: ttl: '3601' is out of range; write whole seconds from 0 to 3600"),
     "half a second of TTL": ("ttl: 500ms", "c.yaml:1:6: ttl: '500ms' is out of range"),
@@ -207,6 +232,35 @@ ONE_PROBLEM = {
 @pytest.mark.parametrize(("text", "expected"), ONE_PROBLEM.values(), ids=ONE_PROBLEM)
 def test_one_problem(text: str, expected: str, tmp_path: Path) -> None:
     assert problems_of(text, tmp_path)[-1].startswith(expected)
+
+
+UPSTREAMS = {
+    "10.0.0.1": "10.0.0.1:53",
+    "10.0.0.1:5353": "10.0.0.1:5353",
+    "2001:DB8::1": "[2001:db8::1]:53",
+    "[::1]:5353": "[::1]:5353",
+    "tls://9.9.9.9": "tls://9.9.9.9:853",
+    "tls://9.9.9.9:8853#Dns.quad9.net": "tls://9.9.9.9:8853#Dns.quad9.net",
+    "tls://2620:fe::fe#dns.quad9.net": "tls://[2620:fe::fe]:853#dns.quad9.net",
+    "/etc/resolv.conf": "/etc/resolv.conf",
+}
+
+
+@pytest.mark.parametrize("text", UPSTREAMS)
+def test_upstreams_in_their_one_form(text: str) -> None:
+    assert load_settings({"upstream": [text, UPSTREAMS[text]]}, {}).upstream == (UPSTREAMS[text],)
+
+
+STUBS = (("corp.example.", ("10.0.0.1:53", "10.0.0.2:5353")), ("other.", ("tls://10.0.0.3:853",)))
+
+
+def test_stub_domains_in_a_file_a_variable_and_a_flag(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("stub_domains:\n  Corp.Example: [10.0.0.1, '10.0.0.2:5353']\n  other.: tls://10.0.0.3\n")
+    assert load_settings({}, {}, str(path)).stub_domains == STUBS
+    items = ["corp.example=10.0.0.1 10.0.0.2:5353", "other=tls://10.0.0.3"]
+    assert load_settings({}, {"CLUSTERDNS_STUB_DOMAINS": ",".join(items)}).stub_domains == STUBS
+    assert load_settings({"stub_domains": items}, {}).stub_domains == STUBS
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "ttl: '5'\n"])

@@ -63,4 +63,4 @@ def test_schema_knows_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
 def test_choices_are_what_the_loader_takes() -> None:
     for name, setting in SETTINGS.items():
         for choice in setting.choices:
-            assert getattr(load_settings({name: choice}, {}), name) == choice
+            assert getattr(load_settings({name: choice, "upstream": ["10.0.0.1"]}, {}), name) == choice

@@ -13,10 +13,13 @@ def show(
     path: Annotated[str | None, typer.Option("--config", metavar="FILE", help="Settings in YAML.")] = None,
 ) -> None:
     """Print the settings in use, as YAML that can be loaded, each with where it comes from."""
-    from clusterdns.config import effective_settings
+    from clusterdns.config import SETTINGS, effective_settings
 
     given = effective_settings({}, os.environ, path)
-    lines = {name: f"{name}: {_yaml(each.value)}" for name, each in given.items()}
+    lines = {
+        name: f"{name}: {_mapping(each.value) if SETTINGS[name].mapping else _yaml(each.value)}"
+        for name, each in given.items()
+    }
     width = max(len(line) for line in lines.values())
     for name, line in lines.items():
         print(f"{line:{width}}  # {given[name].where}")
@@ -30,6 +33,11 @@ def schema() -> None:
     from clusterdns.config_schema import json_schema
 
     print(json.dumps(json_schema(), indent=2))
+
+
+def _mapping(items: str | list[str]) -> str:
+    pairs = [item.partition("=") for item in ([items] if isinstance(items, str) else items)]
+    return "{" + ", ".join(f"{_yaml(key)}: {_yaml(values.split())}" for key, _, values in pairs) + "}"
 
 
 def _yaml(value: str | list[str]) -> str:

@@ -53,7 +53,35 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
     tcp_idle: Annotated[str | None, typer.Option(metavar="SECONDS", help="Silence that ends a connection.")] = None,
     tcp_connections: Annotated[str | None, typer.Option(metavar="COUNT", help="Open at once.")] = None,
     tcp_per_client: Annotated[str | None, typer.Option(metavar="COUNT", help="Open at once, of one address.")] = None,
-    upstream: Annotated[list[str] | None, typer.Option(metavar="ADDR", help="None in this version.")] = None,
+    upstream: Annotated[
+        list[str] | None, typer.Option(metavar="ADDR", help="Asked for names of others; repeatable.")
+    ] = None,
+    stub_domains: Annotated[
+        list[str] | None, typer.Option("--stub-domains", metavar="SUFFIX=ADDR", help="Asked for these; repeatable.")
+    ] = None,
+    forward_policy: Annotated[
+        str | None, typer.Option(metavar="POLICY", help="random, round_robin, sequential or fastest.")
+    ] = None,
+    forward_tcp: Annotated[
+        bool | None, typer.Option("--forward-tcp/--no-forward-tcp", help="Ask upstreams over TCP always.")
+    ] = None,
+    forward_timeout: Annotated[str | None, typer.Option(metavar="SECONDS", help="Of a question to upstreams.")] = None,
+    forward_per_client: Annotated[str | None, typer.Option(metavar="COUNT", help="Waiting, of one address.")] = None,
+    forward_total: Annotated[str | None, typer.Option(metavar="COUNT", help="Waiting for upstreams.")] = None,
+    cache_octets: Annotated[str | None, typer.Option(metavar="SIZE", help="Of answers of others.")] = None,
+    cache_max_ttl: Annotated[str | None, typer.Option(metavar="SECONDS", help="Of what is cached.")] = None,
+    cache_max_negative_ttl: Annotated[str | None, typer.Option(metavar="SECONDS", help="Of NXDOMAIN, NODATA.")] = None,
+    cache_min_ttl: Annotated[str | None, typer.Option(metavar="SECONDS", help="Of what is cached.")] = None,
+    prefetch: Annotated[
+        bool | None, typer.Option("--prefetch/--no-prefetch", help="Refresh popular names before they expire.")
+    ] = None,
+    serve_stale: Annotated[str | None, typer.Option(metavar="SECONDS", help="After expiry; 0: never.")] = None,
+    kept_home: Annotated[
+        list[str] | None, typer.Option(metavar="DOMAIN", help="Upstreams are never asked; repeatable.")
+    ] = None,
+    local_reverse: Annotated[
+        bool | None, typer.Option("--local-reverse/--no-local-reverse", help="Private reverse names stay here.")
+    ] = None,
     service_cidr: Annotated[
         list[str] | None, typer.Option(metavar="NETWORK", help="For ClusterIPs; repeatable.")
     ] = None,
@@ -109,6 +137,20 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         "max_staleness": max_staleness,
         "ttl": ttl,
         "upstream": upstream,
+        "stub_domains": stub_domains,
+        "forward_policy": forward_policy,
+        "forward_tcp": forward_tcp,
+        "forward_timeout": forward_timeout,
+        "forward_per_client": forward_per_client,
+        "forward_total": forward_total,
+        "cache_octets": cache_octets,
+        "cache_max_ttl": cache_max_ttl,
+        "cache_max_negative_ttl": cache_max_negative_ttl,
+        "cache_min_ttl": cache_min_ttl,
+        "prefetch": prefetch,
+        "serve_stale": serve_stale,
+        "kept_home": kept_home,
+        "local_reverse": local_reverse,
         "service_cidr": service_cidr,
         "pod_cidr": pod_cidr,
         "ns_addresses": ns_addresses,
