@@ -11,6 +11,7 @@ from clusterdns.cluster.model import Service
 from clusterdns.config import Settings
 from clusterdns.controllers.memory import Memory
 from clusterdns.engine.answer import Responder
+from clusterdns.engine.responders import Responders
 from clusterdns.errors import BackendError, Problem
 from clusterdns.live import Known, Live
 from clusterdns.options import controller_options, file_limits, manners, zone_options
@@ -45,8 +46,8 @@ class Backend:
         self._keeper = Keeper(file, self.world.controllers.export) if file else None
         self._tasks: list[asyncio.Task[None]] = []
         self._told: tuple[Problem, ...] = ()  # problems between objects, as last logged
-        responder = Responder(self.world.table, order=settings.answer_order, manners=manners(settings))
-        self.answer = responder.answer
+        make = partial(Responder, self.world.table, order=settings.answer_order, manners=manners(settings))
+        self.responders = Responders(make)
         self.source: Source
         self.live: Live | None = None
         if live:
@@ -55,7 +56,7 @@ class Backend:
                 source,
                 self.publisher,
                 self.world.state.snapshot,
-                responder.mark_stale,
+                self.responders.mark_stale,
                 server=server,
                 domain=settings.domain,
                 state_dir=settings.state_dir,

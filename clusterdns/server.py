@@ -172,7 +172,7 @@ class Server:
         self._supervisor.ready(self._status())
 
     async def _listen(self, settings: Settings, backend: Backend) -> None:
-        new = self._listeners.bind(settings.listen, backend.answer)
+        new = self._listeners.bind(settings.listen, backend.responders.at)
         self._listeners.limit(_limits(settings))
         await self._listeners.serve(settings.listen, new)
 
@@ -253,7 +253,7 @@ class Server:
             if new_world:
                 known = await old.live.known() if old.live else None
                 await backend.start(self._fail, known, RELOAD_SECONDS if old.ready else 0.0)
-            bound = self._listeners.bind(settings.listen, backend.answer)
+            bound = self._listeners.bind(settings.listen, backend.responders.at)
             await self._http.move(settings.http)
         except BaseException:
             if bound:
@@ -263,7 +263,7 @@ class Server:
             raise
         self._settings, self._backend = settings, backend
         self._window.turn_to(_shown(backend))
-        self._listeners.answer_with(backend.answer)
+        self._listeners.answer_with(backend.responders.at)
         self._listeners.limit(_limits(settings))
         await self._listeners.serve(settings.listen, bound)
         if new_world:

@@ -9,6 +9,7 @@ from clusterdns.cluster.addresses import parse_address
 from clusterdns.cluster.model import READY, Endpoint, EndpointSlice, Key, Port, Published, Service, ServicePort
 from clusterdns.engine import answer
 from clusterdns.engine.elsewhere import Later, Resolve
+from clusterdns.engine.manners import NOBODY, Peer
 from clusterdns.engine.reply import Reply
 from clusterdns.engine.table import Table
 from clusterdns.zone.names import Name, parse_name
@@ -95,11 +96,11 @@ def table_of(*services: Published, namespaces: Iterable[str] = (), options: Zone
 class Responder(answer.Responder):
     """One whose answers are at hand: nobody is waited for."""
 
-    def answer(self, packet: bytes, transport: str = "udp", address: str = "0.0.0.0") -> bytes | None:
-        return at_hand(super().answer(packet, transport, address))
+    def answer(self, packet: bytes, transport: str = "udp", peer: Peer = NOBODY) -> bytes | None:
+        return at_hand(super().answer(packet, transport, peer))
 
-    def _slow(self, packet: bytes, transport: str, address: str) -> bytes | None:
-        return at_hand(super()._slow(packet, transport, address))
+    def _slow(self, packet: bytes, transport: str, peer: Peer) -> bytes | None:
+        return at_hand(super()._slow(packet, transport, peer))
 
 
 def at_hand(response: bytes | Later | None) -> bytes | None:
@@ -113,7 +114,9 @@ class Refusing:
     def takes(self, name: Name) -> bool:
         return False
 
-    def known(self, packet: bytes, end: int, name: bytes, rtype: int, limit: int, opt: bytes) -> bytes | None:
+    def known(
+        self, packet: bytes, end: int, name: bytes, rtype: int, limit: int, opt: bytes, address: str
+    ) -> bytes | None:
         return None
 
     def ask(self, resolve: Resolve) -> bytes | Later:

@@ -30,7 +30,7 @@ from strategies import SHOP, Refusing, Responder, alias, cluster_ip, clusters, h
 
 from clusterdns.engine.chain import MAX_LINKS
 from clusterdns.engine.cookies import Cookies
-from clusterdns.engine.manners import Manners
+from clusterdns.engine.manners import Manners, Peer
 from clusterdns.engine.table import Table
 from clusterdns.zone.names import to_text
 from clusterdns.zone.tree import ZoneOptions
@@ -44,13 +44,13 @@ class Watched(Responder):
 
     plain = True
 
-    def answer(self, packet: bytes, transport: str = "udp", address: str = "192.0.2.1") -> bytes | None:
+    def answer(self, packet: bytes, transport: str = "udp", peer: Peer = ("192.0.2.1", 5353)) -> bytes | None:
         self.plain = True
-        return super().answer(packet, transport, address)
+        return super().answer(packet, transport, peer)
 
-    def _slow(self, packet: bytes, transport: str, address: str) -> bytes | None:
+    def _slow(self, packet: bytes, transport: str, peer: Peer) -> bytes | None:
         self.plain = False
-        return super()._slow(packet, transport, address)
+        return super()._slow(packet, transport, peer)
 
 
 def agree(server: Watched, packet: bytes, transport: str) -> bool:
@@ -58,7 +58,7 @@ def agree(server: Watched, packet: bytes, transport: str) -> bool:
     response = server.answer(packet, transport)
     plain = server.plain
     if plain:
-        assert response == server._slow(packet, transport, "192.0.2.1")
+        assert response == server._slow(packet, transport, ("192.0.2.1", 5353))
     return plain
 
 

@@ -78,6 +78,6 @@ def test_no_more_connections_are_taken_than_there_are_files(monkeypatch: pytest.
     monkeypatch.setattr("clusterdns.transports.listeners.allow_files", lambda wanted: min(wanted, 1024))
     listeners = Listeners()
     listeners.limit(Limits(total=4096))
-    assert listeners._crowd.limits.total == 1024 - 128
+    assert listeners.crowd.limits.total == 1024 - 128
     listeners.limit(Limits(total=100, idle=3.0))
-    assert listeners._crowd.limits == Limits(total=100, idle=3.0)
+    assert listeners.crowd.limits == Limits(total=100, idle=3.0)

@@ -327,12 +327,12 @@ def with_option(content: bytes, name: str = WEB) -> bytes:
 )
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_cookie_for_a_cookie_whatever_the_answer(name: str, transport: str) -> None:
-    plain = read(SERVER.answer(query(name, edns=opt()), transport, "192.0.2.1"))
-    (first,) = cookies_of(SERVER.answer(with_option(CLIENT, name), transport, "192.0.2.1"))
+    plain = read(SERVER.answer(query(name, edns=opt()), transport, ("192.0.2.1", 5353)))
+    (first,) = cookies_of(SERVER.answer(with_option(CLIENT, name), transport, ("192.0.2.1", 5353)))
     assert first[:8] == CLIENT
     assert MANNERS.cookies is not None
     assert MANNERS.cookies.is_valid(first, "192.0.2.1", NOW)
-    again = read(SERVER.answer(with_option(first, name), transport, "192.0.2.1"))
+    again = read(SERVER.answer(with_option(first, name), transport, ("192.0.2.1", 5353)))
     assert cookies_of(again.wire) == [first]
     assert (again.rcode(), again.authority) == (plain.rcode(), plain.authority)
     assert again.answer == plain.answer or again.flags & TC
@@ -341,8 +341,8 @@ def test_a_cookie_for_a_cookie_whatever_the_answer(name: str, transport: str) ->
 @pytest.mark.parametrize("server", [b"x" * 8, b"x" * 16, b"x" * 32], ids=len)
 def test_a_cookie_that_is_not_ours_is_none(server: bytes) -> None:
     """No query is refused for it; the client learns a good one."""
-    response = SERVER.answer(with_option(CLIENT + server), "udp", "192.0.2.1")
-    assert cookies_of(response) == cookies_of(SERVER.answer(with_option(CLIENT), "udp", "192.0.2.1"))
+    response = SERVER.answer(with_option(CLIENT + server), "udp", ("192.0.2.1", 5353))
+    assert cookies_of(response) == cookies_of(SERVER.answer(with_option(CLIENT), "udp", ("192.0.2.1", 5353)))
     assert [str(rrset) for rrset in read(response).answer] == [f"{WEB}. 5 IN A 10.96.0.10"]
 
 
@@ -361,7 +361,7 @@ def test_who_asks_for_a_cookie_alone_gets_it_alone() -> None:
 
     def ask(cookie: bytes) -> dns.message.Message:
         packet = header(counts=(0, 0, 0, 1)) + opt(options=option(COOKIE, cookie))
-        message = read(SERVER.answer(packet, "udp", "192.0.2.1"))
+        message = read(SERVER.answer(packet, "udp", ("192.0.2.1", 5353)))
         assert (message.question, message.answer, message.authority) == ([], [], [])
         return message
 
@@ -378,8 +378,8 @@ def test_who_asks_for_a_cookie_alone_gets_it_alone() -> None:
 
 def test_replicas_take_each_others_cookies() -> None:
     one, two = (Responder(TABLE, manners=Manners(cookies=Cookies((SECRET,)), clock=lambda: NOW)) for _ in "12")
-    (cookie,) = cookies_of(one.answer(with_option(CLIENT), "udp", "2001:db8::1"))
-    assert cookies_of(two.answer(with_option(cookie), "udp", "2001:db8::1")) == [cookie]
+    (cookie,) = cookies_of(one.answer(with_option(CLIENT), "udp", ("2001:db8::1", 5353, 0, 0)))
+    assert cookies_of(two.answer(with_option(cookie), "udp", ("2001:db8::1", 5353, 0, 0))) == [cookie]
 
 
 # Keepalive (RFC 7828).

@@ -13,6 +13,7 @@ from strategies import SHOP, headless, many, responder
 
 from clusterdns.engine.elsewhere import Later
 from clusterdns.engine.framing import frame
+from clusterdns.engine.manners import Peer
 from clusterdns.transports import stream
 from clusterdns.transports.crowd import Crowd, Limits
 from clusterdns.transports.sockets import bind_pairs
@@ -154,11 +155,11 @@ def test_one_client_with_many_queries_does_not_keep_the_loop() -> None:
         turns: list[int] = []
         original = listener.answer
 
-        def counting(packet: bytes, transport: str, address: str) -> bytes | Later | None:
+        def counting(packet: bytes, transport: str, peer: Peer) -> bytes | Later | None:
             if not turns:
                 turns.append(-1)
                 asyncio.get_running_loop().call_soon(lambda: turns.append(listener.queries))
-            return original(packet, transport, address)
+            return original(packet, transport, peer)
 
         listener.answer = counting
         async with connected(address) as (reader, writer):
@@ -288,11 +289,11 @@ def test_a_connection_that_fails_while_it_is_answered_ends_quietly(caplog: pytes
         answered: list[bytes] = []
         original = listener.answer
 
-        def failing(packet: bytes, transport: str, address: str) -> bytes | Later | None:
+        def failing(packet: bytes, transport: str, peer: Peer) -> bytes | Later | None:
             answered.append(packet)
             for connection in listener.crowd:
                 connection.abort()
-            return original(packet, transport, address)
+            return original(packet, transport, peer)
 
         listener.answer = failing
         async with connected(address) as (reader, writer):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusterdns.engine.tally import CACHE, KUBERNETES, RCODES, TYPES, Kind, Tally, count_longer, kind
+from clusterdns.engine.tally import CACHE, KUBERNETES, RCODES, TYPES, Kind, Tally, count, kind
 from clusterdns.histogram import Histogram
 
 ZONES = ("cluster.local.", "in-addr.arpa.")
@@ -24,12 +24,7 @@ QUERIES = st.lists(
 def plainly(tally: Tally, queries: list[Query]) -> None:
     """As the engine does it."""
     for zone, rtype, rcode, asked, answered in queries:
-        asked_sizes, answered_sizes = tally.cells(ZONES, rtype, rcode, dnssec_ok=False)[zone]
-        try:
-            asked_sizes[asked] += 1
-            answered_sizes[answered] += 1
-        except IndexError:
-            count_longer(asked_sizes, answered_sizes, asked, answered)
+        count(*tally.cells(ZONES, rtype, rcode, dnssec_ok=False)[zone], asked, answered)
 
 
 def sizes(histograms: dict[str, Histogram]) -> dict[str, tuple[list[int], float]]:

@@ -8,6 +8,7 @@ import pytest
 from packets import query, read, with_ipv6
 from strategies import SHOP, responder
 
+from clusterdns.engine.manners import Peer
 from clusterdns.transports.sockets import bind_pairs
 from clusterdns.transports.udp import UdpListener
 
@@ -16,7 +17,7 @@ WEB = "web.shop.svc.cluster.local"
 
 
 def listener(
-    answer: Callable[[bytes, str, str], bytes | None], host: str = "127.0.0.1"
+    answer: Callable[[bytes, str, Peer], bytes | None], host: str = "127.0.0.1"
 ) -> tuple[UdpListener, tuple[str, int]]:
     ((udp, tcp),) = bind_pairs((host, 0))
     tcp.close()
@@ -73,7 +74,7 @@ def test_others_have_their_turn_between_batches() -> None:
         served: list[bytes] = []
         done = asyncio.Event()
 
-        def answer(packet: bytes, transport: str, address: str) -> None:
+        def answer(packet: bytes, transport: str, peer: Peer) -> None:
             if not served:
                 asyncio.get_running_loop().call_soon(lambda: turns.append(len(served)))
             served.append(packet)

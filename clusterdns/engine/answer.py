@@ -5,10 +5,11 @@ from msgspec.structs import replace
 from clusterdns.engine import gate
 from clusterdns.engine.chain import ANY, Chains, Outward, error_of
 from clusterdns.engine.cookies import REPLY_OCTETS
+from clusterdns.engine.counting import Counting
 from clusterdns.engine.edns import OPT
 from clusterdns.engine.elsewhere import Elsewhere, Later, Resolve
 from clusterdns.engine.gate import FORMERR, HEADER_OCTETS, NOTIMP, Query, Rejected
-from clusterdns.engine.manners import CH, NOBODY, TCP, UDP, Manners
+from clusterdns.engine.manners import CH, NOBODY, TCP, UDP, Manners, Peer
 from clusterdns.engine.order import ORDERS
 from clusterdns.engine.plain import (
     BOTH,
@@ -30,6 +31,7 @@ from clusterdns.engine.plain import (
 )
 from clusterdns.engine.reply import Reply, additional_of, records_of, render
 from clusterdns.engine.table import Table
+from clusterdns.engine.tally import Tally, count_longer
 from clusterdns.zone.names import MAX_OCTETS, ROOT, Name
 from clusterdns.zone.prepared import (
     DEFER,
@@ -62,12 +64,21 @@ class Responder:
     """Answers from one table.
 
     *elsewhere*: who is asked for names of others, so that RA is set; None: nobody.  *order*: see ``engine.order``.
+    *tally*: where queries are counted.
     """
 
     def __init__(
-        self, table: Table, *, elsewhere: Elsewhere | None = None, order: str = "fixed", manners: Manners | None = None
+        self,
+        table: Table,
+        *,
+        elsewhere: Elsewhere | None = None,
+        order: str = "fixed",
+        manners: Manners | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._table = table
+        self._tally = tally or Tally()
+        self._counting = Counting(table, self._tally)
         self._elsewhere = elsewhere
         self._flags = AA | (RA if elsewhere else 0)
         self._first = ORDERS[order]
@@ -78,6 +89,7 @@ class Responder:
         # Names above absent ones -> their zone.  Search paths make few of them, and a zone is for the process's life.
         self._above: dict[bytes, Zone] = {}
         self._stale = ""
+        self._zone = -1  # that the query under way asks, as far as it is known; -1: none
 
     def mark_stale(self, text: str) -> None:
         """Tells with every answer from our zones that it is old, and *text*; "": it is not.
@@ -87,13 +99,13 @@ class Responder:
         self._stale = text
         self._headers = {} if text else plain_headers()
 
-    def answer(  # noqa: C901, PLR0912 - a call costs 60 ns
-        self, packet: bytes, transport: str = UDP, address: str = NOBODY
+    def answer(  # noqa: C901, PLR0912, PLR0915 - a call costs 60 ns
+        self, packet: bytes, transport: str = UDP, peer: Peer = NOBODY
     ) -> bytes | Later | None:
         """The whole response, how to wait for it, or None where silence is the answer.  Never raises, whatever
         *packet* holds.
 
-        *address*: the client's, for its cookie.
+        *peer*: the client, for its cookie.
 
         This function body is the plain path: one question of class IN, the usual flags, an OPT without options or
         with a cookie, or none; whatever it does not recognise goes to ``_slow``, which gives the same bytes for what
@@ -101,16 +113,16 @@ class Responder:
         """
         known = self._headers.get(packet[2:12])
         if known is None:
-            return self._slow(packet, transport, address)
+            return self._slow(packet, transport, peer)
         tail_octets, forms = known
         end = len(packet) - tail_octets
         form = forms.get(packet[end:])
         if form is None:
-            learned = self._learn(packet, end, forms, address)
+            learned = self._learn(packet, end, forms, peer)
             if learned is None:
-                return self._slow(packet, transport, address)
+                return self._slow(packet, transport, peer)
             end, form = learned
-        rtype, question, found, nodata, nxdomain, has_opt, limit, opt = form
+        rtype, question, found, nodata, nxdomain, has_opt, limit, opt, positive, absent = form
         # Whatever stands in the name's place: a hit is proved by equality.
         written = packet[12:end]
         name = written.lower()
@@ -124,43 +136,51 @@ class Responder:
                     if len(wire) > _FITS_ALWAYS and end + TYPE_OCTETS + len(wire) + len(opt) > (
                         limit if transport == UDP else TCP_OCTETS
                     ):
-                        return self._slow(packet, transport, address)
+                        return self._slow(packet, transport, peer)
                     if entry.stride and self._first is not None:
                         first = self._first(packet, entry.stride, len(wire))
                         wire = wire[first:] + wire[:first]
                 counts = entry.counts_opt if has_opt else entry.counts
-                return b"".join((packet[:2], found, counts, written, question, wire, opt))
-            if node.absent or node.deferred == rtype or not node.entries:
-                return self._slow(packet, transport, address)
-            zone = table.zones[node.zone]
-            head = nodata
+                response = b"".join((packet[:2], found, counts, written, question, wire, opt))
+            elif node.absent or node.deferred == rtype or not node.entries:
+                return self._slow(packet, transport, peer)
+            else:
+                zone = table.zones[node.zone]
+                # The apex is the question's suffix: its offset says how long the rest is.
+                response = b"".join((packet[:2], nodata, written, question, zone.tail(end - len(zone.apex)), opt))
+            asked, answered = positive[node.zone]
         else:
             if not name or not 0 < name[0] <= 63 or len(name) > MAX_OCTETS:
-                return self._slow(packet, transport, address)
+                return self._slow(packet, transport, peer)
             above = name[1 + name[0] :]
             parent = table.nodes.get(above)  # type: ignore[call-overload]
             if parent is None:
                 absent_from = self._above.get(above) or self._zone_above(above)
                 if absent_from is None:
-                    return self._slow(packet, transport, address)
+                    return self._slow(packet, transport, peer)
                 zone = absent_from
             elif parent.below is not None:
-                return self._slow(packet, transport, address)
+                return self._slow(packet, transport, peer)
             else:
                 zone = table.zones[parent.zone]
             # Names of ports may exist for another protocol, and that is told.
             if zone.miss != NXDOMAIN or zone.reverse or name[1] == _UNDERSCORE:
                 if zone is _OTHERS and self._elsewhere is not None:
                     octets = limit if transport == UDP else TCP_OCTETS
-                    response = self._elsewhere.known(packet, end, name, rtype, octets, opt)
-                    if response is not None:
-                        return response
-                return self._slow(packet, transport, address)
-            head = nxdomain
-        # The apex is the question's suffix: its offset says how long the rest is.
-        return b"".join((packet[:2], head, written, question, zone.tail(end - len(zone.apex)), opt))
+                    cached = self._elsewhere.known(packet, end, name, rtype, octets, opt, peer[0])
+                    if cached is not None:
+                        return self._counting.cached(packet, cached, form)
+                return self._slow(packet, transport, peer)
+            response = b"".join((packet[:2], nxdomain, written, question, zone.tail(end - len(zone.apex)), opt))
+            asked, answered = absent[zone.index]
+        try:
+            asked[len(packet)] += 1
+            answered[len(response)] += 1
+        except IndexError:
+            count_longer(asked, answered, len(packet), len(response))
+        return response
 
-    def _learn(self, packet: bytes, end: int, forms: Forms, address: str) -> tuple[int, Form] | None:
+    def _learn(self, packet: bytes, end: int, forms: Forms, peer: Peer) -> tuple[int, Form] | None:
         """Of a packet with a plain header: where its name ends, and its form; None where it has none.
 
         *end*: where the name would end without options.  *forms*: those of its header.
@@ -175,16 +195,15 @@ class Responder:
         form = forms.get(tail)
         if form is None:
             header, before = packet[2:12], tail[:TAIL_OCTETS]
-            form = plain_form(header, before, self._flags, self._manners.udp_octets, option)
+            form = plain_form(header, before, self._flags, self._manners.udp_octets, self._counting.cells, option)
             if form is None or end <= HEADER_OCTETS:
                 return None
             if len(forms) < FORMS_KEPT:
                 forms[tail] = form
         if not option or self._cookies is None:
             return end, form
-        cookie = self._cookies.option(packet[OPTION_HEAD_OCTETS - option :], address, self._clock())
-        rtype, question, found, nodata, nxdomain, has_opt, limit, opt = form
-        return end, (rtype, question, found, nodata, nxdomain, has_opt, limit, opt + cookie)
+        cookie = self._cookies.option(packet[OPTION_HEAD_OCTETS - option :], peer[0], self._clock())
+        return end, (*form[:7], form[7] + cookie, *form[8:])
 
     def _zone_above(self, above: bytes) -> Zone | None:
         """The zone of *above*, which is not in the table; None where it is not well-formed, or somebody may be told
@@ -207,23 +226,30 @@ class Responder:
         self._above[above] = zone
         return zone
 
-    def _slow(self, packet: bytes, transport: str, address: str) -> bytes | Later | None:
+    def _slow(self, packet: bytes, transport: str, peer: Peer) -> bytes | Later | None:
+        started = self._tally.clock()
         query = gate.parse(packet)
         if isinstance(query, Rejected):
-            return query.response
+            return self._counting.rejected(packet, query, started)
         edns = query.edns
         limit = self._manners.limit(edns, transport)
+        self._zone = -1
         reply: Reply | Outward
         if not query.question:
-            reply = self._cookie_only(query, address)
+            reply = self._cookie_only(query, peer[0])
         elif edns and transport == TCP and edns.keepalive:  # a query's option is empty (RFC 7828 §3.2.1)
             reply = Reply(FORMERR)
         else:
             reply = self._decide(query, limit)
-        if isinstance(reply, Outward):
-            flags = self._flags if reply.chain else self._flags & RA
-            return self._ask(Resolve(query, *reply, flags, limit, transport, address, self))
-        return self._render(query, reply, limit, transport, address)
+        if not isinstance(reply, Outward):
+            response = self._render(query, reply, limit, transport, peer[0])
+            return self._counting.own(packet, query, response, self._zone, reply.rcode, started)
+        if self._elsewhere is None and not reply.chain:
+            refused = self._render(query, Reply(REFUSED), limit, transport, peer[0])
+            return self._counting.own(packet, query, refused, -1, REFUSED, started)
+        flags = self._flags if reply.chain else self._flags & RA
+        others = self._ask(Resolve(query, *reply, flags, limit, transport, peer[0], self))
+        return self._counting.others(packet, query, others, self._zone if reply.chain else -1, started)
 
     def _ask(self, resolve: Resolve) -> bytes | Later:
         if self._elsewhere is None:
@@ -289,7 +315,8 @@ class Responder:
         return Reply(NOERROR, AA, answers=[record] if query.qtype in (TXT.rtype, ANY) else [])
 
     def _look_up(self, query: Query, limit: int) -> Reply | Outward:
-        index, node = self._table.find(query.qname)
+        self._zone, node = self._table.find(query.qname)
+        index = self._zone
         if self._is_of_others(query.qname, index, node):
             return Outward(query.qname)
         zone = self._table.zones[index]

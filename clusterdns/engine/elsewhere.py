@@ -35,7 +35,9 @@ class Elsewhere(Protocol):
     def takes(self, name: Name) -> bool:
         """Whether there is somebody to ask for *name*, which falls through or is where an alias of ours leads."""
 
-    def known(self, packet: bytes, end: int, name: bytes, rtype: int, limit: int, opt: bytes) -> bytes | None:
+    def known(
+        self, packet: bytes, end: int, name: bytes, rtype: int, limit: int, opt: bytes, address: str
+    ) -> bytes | None:
         """The response to a plain query for a name outside of our zones, if it is at hand and fits into *limit*.
 
         *end*: of the name in *packet*.  *name*: well-formed and lower case.  *opt*: the response's OPT, b"" for none.

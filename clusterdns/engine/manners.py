@@ -13,7 +13,9 @@ from clusterdns.zone.rdata import TXT
 
 UDP, TCP = "udp", "tcp"
 CH = 3  # the class of questions about servers (RFC 4892)
-NOBODY = "0.0.0.0"  # the address of a client that has none
+
+Peer = tuple[str, int] | tuple[str, int, int, int]  # a client's address and port, as sockets give them
+NOBODY: Peer = ("0.0.0.0", 0)  # a client that has none
 
 _VERSION = frozenset(map(parse_name, ("version.bind", "version.server")))
 _IDENTITY = frozenset(map(parse_name, ("hostname.bind", "id.server")))

@@ -4,11 +4,13 @@ There are few such forms: each is worked out once, and from then on found by its
 """
 
 import struct
+from collections.abc import Callable
 from itertools import product
 
 from clusterdns.engine.cookies import CLIENT_OCTETS, COOKIE, REPLY_OCTETS, SERVER_OCTETS
 from clusterdns.engine.edns import DO, OPT, opt_record
 from clusterdns.engine.gate import CD, QR, RD
+from clusterdns.engine.tally import Cell
 from clusterdns.zone.prepared import IN, NXDOMAIN, section_counts
 from clusterdns.zone.rdata import SOA
 
@@ -23,11 +25,15 @@ CLIENT, BOTH = OPTION_HEAD_OCTETS + CLIENT_OCTETS, OPTION_HEAD_OCTETS + CLIENT_O
 CLIENT_HEAD, CLIENT_HEAD_END = struct.pack("!HH", COOKIE, CLIENT_OCTETS), -CLIENT_OCTETS
 BOTH_HEAD, BOTH_HEAD_END = struct.pack("!HH", COOKIE, CLIENT_OCTETS + SERVER_OCTETS), -CLIENT_OCTETS - SERVER_OCTETS
 
+# Where queries are counted, one for each zone: those with NOERROR, those with NXDOMAIN.
+Cells = tuple[Cell, ...]
+Counters = Callable[[int, bool], tuple[Cells, Cells]]  # by type and DO
+
 FORMS_KEPT = 1024  # for each header: types, and sizes in the OPT
 
 # Type; type and class as they came; flags of a hit; flags and counts of NODATA and of NXDOMAIN; "has an OPT"; the
-# size limit over UDP; the response's OPT.  A bare tuple, because it is unpacked for every query.
-Form = tuple[int, bytes, bytes, bytes, bytes, bool, int, bytes]
+# size limit over UDP; the response's OPT; where it is counted.  A bare tuple, because it is unpacked for every query.
+Form = tuple[int, bytes, bytes, bytes, bytes, bool, int, bytes, Cells, Cells]
 Forms = dict[bytes, Form]
 
 # What is not looked up by its number: SOA, which no Entry holds, OPT, meta types and ANY (RFC 6895 §3.1).
@@ -44,7 +50,9 @@ def plain_headers() -> dict[bytes, tuple[int, Forms]]:
     return headers
 
 
-def plain_form(header: bytes, tail: bytes, flags: int, udp_octets: int, options: int = 0) -> Form | None:
+def plain_form(
+    header: bytes, tail: bytes, flags: int, udp_octets: int, counters: Counters, options: int = 0
+) -> Form | None:
     """The form of a query with this plain *header* and *tail*, the octets behind its name; None: it is not plain.
 
     *flags*: AA and RA as they apply.  *udp_octets*: the most that is sent over UDP.  *options*: octets that follow
@@ -54,14 +62,21 @@ def plain_form(header: bytes, tail: bytes, flags: int, udp_octets: int, options:
     rtype = _TYPES.get(question)
     if rtype is None:
         return None
-    limit, answered = PLAIN_OCTETS, b""
+    limit, answered, dnssec_ok = PLAIN_OCTETS, b"", False
     if opt:
         if opt[:3] != b"\0\0\x29" or opt[6] or opt[9:] != options.to_bytes(2):  # owner and type, version, options
             return None
         limit = min(max(PLAIN_OCTETS, int.from_bytes(opt[3:5])), udp_octets)
         room = bytes(REPLY_OCTETS if options else 0)
-        answered = opt_record(0, dnssec_ok=bool(opt[7] & DO >> 8), options=room, octets=udp_octets)[:OPT_OCTETS]
+        dnssec_ok = bool(opt[7] & DO >> 8)
+        answered = opt_record(0, dnssec_ok=dnssec_ok, options=room, octets=udp_octets)[:OPT_OCTETS]
     flags |= QR | int.from_bytes(header[:2]) & (RD | CD)
     found, absent = flags.to_bytes(2), (flags | NXDOMAIN).to_bytes(2)
     negative = section_counts(0, 1, bool(opt))
-    return rtype, question, found, found + negative, absent + negative, bool(opt), limit, answered
+    nodata, nxdomain = found + negative, absent + negative
+    return rtype, question, found, nodata, nxdomain, bool(opt), limit, answered, *counters(rtype, dnssec_ok)
+
+
+def is_dnssec_ok(form: Form) -> bool:
+    opt = form[7]
+    return bool(opt and opt[7] & DO >> 8)

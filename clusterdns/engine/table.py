@@ -50,6 +50,8 @@ class Table:
         self.options = options
         self.tree = Tree(options)
         self.zones = options.zones()
+        for index, zone in enumerate(self.zones):
+            zone.index = index
         self.apexes: Mapping[bytes, int] = options.apexes()
         self.nodes: dict[Name, Node] = self.tree.before_sync()
         self._derived: FIFOCache[Name, tuple[_Guard, object, Node]] = FIFOCache(DERIVED_KEPT)

@@ -149,6 +149,15 @@ class Snapshot(NamedTuple):
         return self._replace(plain_asked={}, plain_answered={})
 
 
+def count(asked: Sizes, answered: Sizes, query: int, response: int) -> None:
+    """One query and its response, of so many octets; the plain path does it in place."""
+    try:
+        asked[query] += 1
+        answered[response] += 1
+    except IndexError:
+        count_longer(asked, answered, query, response)
+
+
 def count_longer(asked: Sizes, answered: Sizes, query: int, response: int) -> None:
     """Counts where the plain path had no room: *query* or *response* has more octets than any of its kind before."""
     if query < len(asked):  # then that one is counted

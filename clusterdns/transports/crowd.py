@@ -1,6 +1,6 @@
 """The open TCP connections of all listeners: how many there may be, and who goes when there are more."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -31,6 +31,8 @@ class Crowd:
         self.limits = limits  # may be replaced; who is inside stays
         self._clients: dict[str, OrderedDict[Member, None]] = {}  # each in order of its last message
         self._count = 0
+        self.ever = 0  # connections since the start
+        self.ended: Counter[str] = Counter()  # why we ended connections; all others were the client's end
 
     def __len__(self) -> int:
         return self._count
@@ -42,6 +44,7 @@ class Crowd:
         own = self._clients.setdefault(member.client, OrderedDict())
         own[member] = None
         self._count += 1
+        self.ever += 1
         if len(own) > self.limits.per_client:
             self._evict(own)
         elif self._count > self.limits.total:
@@ -65,4 +68,5 @@ class Crowd:
     def _evict(self, members: OrderedDict[Member, None]) -> None:
         oldest = next(iter(members))
         self.closed(oldest)
+        self.ended["evicted"] += 1
         oldest.abort()

@@ -3,8 +3,9 @@
 import socket
 from collections.abc import Iterable
 
-from clusterdns.transports.answers import Answer
+from clusterdns.transports.answers import Answers
 from clusterdns.transports.crowd import Crowd, Limits
+from clusterdns.transports.doors import Doors
 from clusterdns.transports.inherited import Pairs
 from clusterdns.transports.sockets import Address, allow_files, bind_pairs
 from clusterdns.transports.stream import StreamListener
@@ -22,9 +23,10 @@ class Listeners:
         self._inherited = inherited or {}
         self._open: dict[Address, _Pairs] = {}
         self._before = 0  # queries of listeners that are closed
-        self._crowd = Crowd()
+        self.crowd = Crowd()
+        self.doors = Doors()
 
-    def bind(self, wanted: Iterable[Address], answer: Answer) -> dict[Address, _Pairs]:
+    def bind(self, wanted: Iterable[Address], answers: Answers) -> dict[Address, _Pairs]:
         """Sockets for those of *wanted* that have none yet, not served before ``serve``.
 
         Raises OperatorError when one cannot be had; none stays open then.
@@ -33,14 +35,21 @@ class Listeners:
         try:
             for address in wanted:
                 if address not in self._open and address not in new:
-                    new[address] = [
-                        (UdpListener(udp, answer), StreamListener(tcp, answer, self._crowd))
-                        for udp, tcp in self._sockets(address)
-                    ]
+                    new[address] = [self._listeners(address, *pair, answers) for pair in self._sockets(address)]
         except BaseException:
             discard(new)
             raise
         return new
+
+    def _listeners(
+        self, address: Address, udp: socket.socket, tcp: socket.socket, answers: Answers
+    ) -> tuple[UdpListener, StreamListener]:
+        bound = address[0], udp.getsockname()[1]
+        datagrams, streams = (self.doors.tally(bound, proto) for proto in ("udp", "tcp"))
+        return (
+            UdpListener(udp, answers(datagrams), datagrams),
+            StreamListener(tcp, answers(streams), self.crowd, streams),
+        )
 
     def _sockets(self, address: Address) -> list[tuple[socket.socket, socket.socket]]:
         inherited = self._inherited.pop(address, None)
@@ -60,13 +69,13 @@ class Listeners:
     def limit(self, limits: Limits) -> None:
         """From the next connection on; silence counts from the next message on."""
         files = allow_files(limits.total + _OTHER_FILES)
-        self._crowd.limits = limits._replace(total=max(1, min(limits.total, files - _OTHER_FILES)))
+        self.crowd.limits = limits._replace(total=max(1, min(limits.total, files - _OTHER_FILES)))
 
-    def answer_with(self, answer: Answer) -> None:
+    def answer_with(self, answers: Answers) -> None:
         """From the next query on."""
         for pairs in self._open.values():
-            for udp, stream in pairs:
-                udp.answer = stream.answer = answer
+            for listener in (one for pair in pairs for one in pair):
+                listener.answer = answers(listener.tally)
 
     @property
     def bound(self) -> list[Address]:

@@ -6,6 +6,8 @@ from collections import deque
 from typing import cast
 
 from clusterdns.engine.framing import MessageStream, frame
+from clusterdns.engine.manners import Peer
+from clusterdns.engine.tally import Tally
 from clusterdns.errors import PeerError
 from clusterdns.transports.answers import Answer
 from clusterdns.transports.crowd import Crowd
@@ -20,8 +22,10 @@ _BATCH = 64  # One turn of the loop answers that many queries of one client befo
 class StreamListener:
     """Serves one listening socket."""
 
-    def __init__(self, sock: socket.socket, answer: Answer, crowd: Crowd) -> None:
+    def __init__(self, sock: socket.socket, answer: Answer, crowd: Crowd, tally: Tally | None = None) -> None:
+        """*tally* is told how long batches take."""
         self._sock = sock
+        self.tally = tally or Tally()
         self.answer = answer
         self.crowd = crowd
         self._server: asyncio.Server | None = None
@@ -64,12 +68,14 @@ class Connection(asyncio.Protocol):
         self._queued = False  # a turn of the loop is ours
         self._idle: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
+        self._peer: Peer = ("", 0)
         self.client = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # a stream's always is
         self._transport.set_write_buffer_limits(high=_UNSENT_OCTETS)
-        self.client = (self._transport.get_extra_info("peername") or ("",))[0]
+        self._peer = self._transport.get_extra_info("peername") or self._peer
+        self.client = self._peer[0]
         self._crowd.opened(self)
         self._restart_idle()
 
@@ -84,6 +90,7 @@ class Connection(asyncio.Protocol):
         try:
             messages = self._stream.feed(data)
         except PeerError:
+            self._crowd.ended["malformed"] += 1
             self.abort()
             return
         if messages:
@@ -112,10 +119,12 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _answer_waiting(self) -> None:
+        clock, before = self.listener.tally.clock, self.listener.queries
+        started = clock()
         for _ in range(min(_BATCH, len(self._waiting))):
             if not self._may_go_on():
                 break
-            response = self.listener.answer(self._waiting.popleft(), TRANSPORT, self.client)
+            response = self.listener.answer(self._waiting.popleft(), TRANSPORT, self._peer)
             self.listener.queries += 1
             self._crowd.touched(self)
             if isinstance(response, bytes):
@@ -124,6 +133,7 @@ class Connection(asyncio.Protocol):
                 self._under_way += 1
                 self.listener.under_way += 1
                 response(self._send_late)
+        self.listener.tally.batch(self.listener.queries - before, clock() - started)
         if self._transport.is_closing():
             self._waiting.clear()
         elif self._waiting and self._may_go_on() and not self._queued:
@@ -146,6 +156,7 @@ class Connection(asyncio.Protocol):
             return
         self._transport.write(frame(response))
         if self._transport.get_write_buffer_size() > _LATE_OCTETS:
+            self._crowd.ended["unread"] += 1
             self.abort()
             return
         self._restart_idle()  # it may have been silent only because it waited
@@ -173,4 +184,5 @@ class Connection(asyncio.Protocol):
         if self._under_way and self._may_write:
             self._restart_idle()
         else:
+            self._crowd.ended["idle"] += 1
             self.abort()

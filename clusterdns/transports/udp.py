@@ -5,6 +5,8 @@ import socket
 from functools import partial
 
 from clusterdns.engine.elsewhere import Later
+from clusterdns.engine.manners import Peer
+from clusterdns.engine.tally import Tally
 from clusterdns.transports.answers import Answer
 
 # One wake-up of the loop serves that many datagrams before others get their turn.
@@ -14,14 +16,14 @@ _QUERY_OCTETS = 4096  # a longer one is cut by the kernel, and the gate finds it
 
 TRANSPORT = "udp"
 
-Peer = tuple[str, int] | tuple[str, int, int, int]
-
 
 class UdpListener:
     """Serves one bound, non-blocking datagram socket until ``close``."""
 
-    def __init__(self, sock: socket.socket, answer: Answer) -> None:
+    def __init__(self, sock: socket.socket, answer: Answer, tally: Tally | None = None) -> None:
+        """*tally* is told how long batches take."""
         self._sock = sock
+        self.tally = tally or Tally()
         self.answer = answer  # may be replaced while it serves
         self.queries = 0
         self.unsent = 0  # answers that the kernel did not take
@@ -53,15 +55,17 @@ class UdpListener:
 
     def _readable(self) -> bool:
         """True when there may be more."""
-        receive, send, answer = self._sock.recvfrom, self._sock.sendto, self.answer
+        receive, send, answer, clock = self._sock.recvfrom, self._sock.sendto, self.answer, self.tally.clock
+        started = clock()
         for served in range(_BATCH):
             try:
                 packet, peer = receive(_QUERY_OCTETS)
             except OSError:  # nothing left, or an ICMP error of an earlier answer
                 self.queries += served
+                self.tally.batch(served, clock() - started)
                 self.pressed = False
                 return False
-            response = answer(packet, TRANSPORT, peer[0])
+            response = answer(packet, TRANSPORT, peer)
             if isinstance(response, bytes):
                 try:
                     send(response, peer)
@@ -70,6 +74,7 @@ class UdpListener:
             elif response is not None:
                 self._wait(response, peer)
         self.queries += _BATCH
+        self.tally.batch(_BATCH, clock() - started)
         self.pressed = True
         return True
 

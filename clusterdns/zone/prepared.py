@@ -79,12 +79,25 @@ class Zone:
     engine.answer decides (forwarding, wildcards).  *falls*: names without records of ours are asked for elsewhere.
     """
 
-    __slots__ = ("_absent", "_tails", "apex", "falls", "minimum", "miss", "primary", "reverse", "serial", "ttl")
+    __slots__ = (
+        "_absent",
+        "_tails",
+        "apex",
+        "falls",
+        "index",
+        "minimum",
+        "miss",
+        "primary",
+        "reverse",
+        "serial",
+        "ttl",
+    )
 
     def __init__(
         self, apex: Name, primary: Name, ttl: int, *, reverse: bool, absent: int = NXDOMAIN, falls: bool = False
     ) -> None:
         self.apex = apex
+        self.index = -1  # among the table's zones; -1: in none
         self.falls = falls
         self.primary = primary  # the zone that the name server's and the mailbox's names are in
         self.reverse = reverse

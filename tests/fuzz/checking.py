@@ -15,11 +15,11 @@ from strategies import SHOP, Responder, headless, many, table_of
 from clusterdns.engine import gate
 from clusterdns.engine.cookies import Cookies
 from clusterdns.engine.gate import Rejected
-from clusterdns.engine.manners import Manners
+from clusterdns.engine.manners import Manners, Peer
 from clusterdns.engine.table import Table
 
 CORPUS = Path(__file__).parent / "corpus.txt"
-ADDRESS = "192.0.2.1"
+PEER: Peer = ("192.0.2.1", 5353)
 
 # Four names of at most 128 labels can stand in a packet that is read, each looked at twice per label; the slices of
 # fixed places come on top.  An option of the OPT costs none: they are read from a copy of its RDATA.
@@ -68,16 +68,16 @@ class Watched(Responder):
 
     plain = True
 
-    def _slow(self, packet: bytes, transport: str, address: str) -> bytes | None:
+    def _slow(self, packet: bytes, transport: str, peer: Peer) -> bytes | None:
         self.plain = False
-        return super()._slow(packet, transport, address)
+        return super()._slow(packet, transport, peer)
 
     def plainly(self, packet: bytes) -> tuple[bytes | None, bool]:
         self.plain = True
-        return self.answer(packet, "udp", ADDRESS), self.plain
+        return self.answer(packet, "udp", PEER), self.plain
 
     def slowly(self, packet: bytes) -> bytes | None:
-        return super()._slow(packet, "udp", ADDRESS)
+        return super()._slow(packet, "udp", PEER)
 
 
 class Harness:
@@ -144,7 +144,7 @@ class Harness:
         assert len(message.question) == bool(query.question)
         assert message.rcode() != dns.rcode.SERVFAIL
         assert (message.edns >= 0) == (query.edns is not None), "an OPT for an OPT"
-        over_tcp = self._server.answer(octets, "tcp", ADDRESS)
+        over_tcp = self._server.answer(octets, "tcp", PEER)
         if query.edns and query.edns.keepalive is not None:
             return
         if response[2] & _TC:

@@ -1,0 +1,36 @@
+"""A Tally for each door: a listening address as configured, a transport, an address family."""
+
+import time
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from clusterdns.engine.tally import Tally
+from clusterdns.transports.sockets import Address
+
+
+class Door(NamedTuple):
+    """As metrics name it."""
+
+    server: str  # "dns://10.96.0.10:53"; "dns://:53" for a wildcard
+    proto: str  # udp | tcp
+    family: str  # "1": IPv4, "2": IPv6
+
+
+class Doors:
+    """They stay for the life of the process, whatever is reloaded: counters never fall."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """*clock*: seconds, from any beginning."""
+        self._clock = clock
+        self.tallies: dict[Door, Tally] = {}
+
+    def tally(self, address: Address, proto: str) -> Tally:
+        """*address*: as configured, with the port that it became."""
+        host, port = address
+        ip = ip_address(host)
+        shown = "" if ip.is_unspecified else f"[{host}]" if ip.version == 6 else host
+        door = Door(f"dns://{shown}:{port}", proto, "1" if ip.version == 4 else "2")
+        if door not in self.tallies:
+            self.tallies[door] = Tally(self._clock)
+        return self.tallies[door]
