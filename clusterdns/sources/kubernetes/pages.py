@@ -29,7 +29,7 @@ Get = Callable[[str, Mapping[str, str], str], Awaitable[bytes]]  # (path, parame
 Tree = dict[str, Any]
 
 
-class _Metadata(Struct):
+class _Metadata(Struct, frozen=True):
     name: str = ""
     namespace: str = ""
 
