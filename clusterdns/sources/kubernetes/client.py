@@ -52,6 +52,7 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
         self._connection: tuple[object, ...] = ()  # what the session is made for
         self._opening = asyncio.Lock()
+        self._headers: tuple[tuple[str, str], ...] = ()  # of the last access
         self._renew = False
         self.server = ""  # URL, once it is known
 
@@ -122,7 +123,8 @@ class Client:
 
     async def _refusal(self, access: Access, response: aiohttp.ClientResponse) -> ApiError:
         reason = reason_of(response.status)
-        self._renew |= reason is Reason.UNAUTHORIZED
+        if reason is Reason.UNAUTHORIZED and access.headers == self._headers:  # else they are renewed already
+            self._renew = True
         try:
             async with asyncio.timeout(CONNECT):
                 body = await response.content.read(_REFUSAL)
@@ -149,7 +151,7 @@ class Client:
                 access = await self._credentials.access(renew=self._renew)
             except BackendError as error:
                 raise ApiError(Reason.CREDENTIALS, str(error)) from None
-            self._renew = False
+            self._renew, self._headers = False, access.headers
             self.server = access.server
             session = self._session
             if session is None or self._connection != access.connection:
