@@ -17,7 +17,7 @@ def announce_start(backend: Backend, settings: Settings, http: Sequence[Address]
     """What is served, and where to ask how it goes.  *http*, *bound*: the addresses as they came to be."""
     print(f"clusterdns {__version__}")
     if backend.live:
-        print(f"serving  the cluster of {backend.source.status().where}")
+        print(f"serving  the cluster of {backend.live.where}")
         if not backend.ready:
             print(f"waiting  on {texts(bound)}: SERVFAIL until the Kubernetes API has been read")
     else:

@@ -105,6 +105,11 @@ class Live:
         return Known(self._url, objects, self._written) if objects is not None else None
 
     @property
+    def where(self) -> str:
+        """The API server's URL; while nobody can say it, where it is looked up."""
+        return self._url or self._source.status().where
+
+    @property
     def snapshot(self) -> str:
         """Of when the snapshot is that is served; "" where none is."""
         return "" if self._written is None else _moment(self._written)
