@@ -2,8 +2,7 @@
 
 import io
 import struct
-from collections.abc import Iterable, Sequence
-from random import Random
+from collections.abc import Iterable
 
 import dns.message
 import dns.rdatatype
@@ -12,9 +11,11 @@ from packets import QR, RA, RD, header, opt, option, query, question, read, spel
 
 from clusterdns.engine import gate
 from clusterdns.engine.elsewhere import Resolve
+from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.placing import respond, sections
-from clusterdns.zone.names import Name, parse_name
+from clusterdns.forward.walk import walk
+from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.prepared import QUESTION_AT
 
 SOA = "example.com. 300 SOA ns.example.com. admin.example.com. 1 7200 3600 86400 60"
@@ -108,8 +109,42 @@ def plainly(records: Iterable[str]) -> list[str]:
     return [text(record(one)) for one in records]
 
 
-def lowered(name: str) -> Name:
-    return parse_name(name)
+def check(foreign: Foreign, asks: Question) -> None:
+    """Its offsets are what they are said to be."""
+    assert len(foreign.cuts) == len(foreign.ttls) == foreign.answers + foreign.authority
+    assert foreign.cuts[-1:] == ((len(foreign.wire),) if foreign.cuts else ())
+    base = 12 + len(asks.name) + 4
+    for at in foreign.pointers:
+        target = int.from_bytes(foreign.wire[at : at + 2]) & 0x3FFF
+        assert foreign.wire[at] >= 0xC0
+        assert 12 <= target < base - 4 or base <= target < base + at
+    begin = 0
+    for end, ttl in zip(foreign.cuts, foreign.ttls, strict=True):
+        assert begin + 5 <= ttl
+        assert ttl + 6 + int.from_bytes(foreign.wire[ttl + 4 : ttl + 6]) == end
+        begin = end
+
+
+def survives(packet: bytes, asks: Question) -> Foreign | None:
+    """Walks it: None for a PeerError, else what every client can read, at any time and behind an alias."""
+    try:
+        foreign = walk(packet, asks)
+    except PeerError:
+        return None
+    check(foreign, asks)
+    name, edns = to_text(asks.name), opt(do=asks.dnssec_ok)
+    asking, aliased = (resolve(one, asks.rtype, target=two, edns=edns) for one, two in ((name, ""), ("a.test.", name)))
+    fresh = shape(respond(asking, foreign, foreign.wire))
+    assert fresh == shape(respond(asking, foreign, sections(foreign, 7)))
+    assert fresh == shape(respond(aliased, foreign, sections(foreign, 7)))[1:]
+    return foreign
+
+
+def shape(response: bytes) -> list[object]:
+    """The records without their TTLs, and how many there are that dnspython cannot read."""
+    message = dns.message.from_wire(response, continue_on_error=True, one_rr_per_rrset=True)
+    records = [(one.name, one.rdtype, [each.to_wire() for each in one]) for one in message.answer + message.authority]
+    return [*records, len(message.errors)]
 
 
 def seeds() -> list[tuple[Question, bytes]]:
@@ -181,7 +216,3 @@ def seeds() -> list[tuple[Question, bytes]]:
             ),
         ),
     ]
-
-
-def shuffled(rng: Random, records: Sequence[str]) -> list[str]:
-    return rng.sample(list(records), len(records))

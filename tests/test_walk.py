@@ -12,6 +12,7 @@ from replies import (
     SOA,
     asked,
     by_hand,
+    check,
     plainly,
     raw,
     record,
@@ -19,6 +20,7 @@ from replies import (
     resolve,
     seeds,
     signature,
+    survives,
     told,
 )
 from strategies import OPTIONS
@@ -26,7 +28,7 @@ from strategies import OPTIONS
 from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.message import spell
-from clusterdns.forward.placing import respond, sections
+from clusterdns.forward.placing import respond
 from clusterdns.forward.walk import LameError, walk
 from clusterdns.zone.names import parse_name, to_text
 
@@ -46,22 +48,6 @@ def taken(name: str, rtype: str, packet: bytes, *, do: bool = False) -> tuple[Fo
     foreign = walk(packet, asked(name, rtype, do=do))
     check(foreign, asked(name, rtype, do=do))
     return foreign, told(foreign, name, rtype, do=do)
-
-
-def check(foreign: Foreign, asks: Question) -> None:
-    """Its offsets are what they are said to be."""
-    assert len(foreign.cuts) == len(foreign.ttls) == foreign.answers + foreign.authority
-    assert foreign.cuts[-1:] == ((len(foreign.wire),) if foreign.cuts else ())
-    base = 12 + len(asks.name) + 4
-    for at in foreign.pointers:
-        target = int.from_bytes(foreign.wire[at : at + 2]) & 0x3FFF
-        assert foreign.wire[at] >= 0xC0
-        assert 12 <= target < base - 4 or base <= target < base + at
-    begin = 0
-    for end, ttl in zip(foreign.cuts, foreign.ttls, strict=True):
-        assert begin + 5 <= ttl
-        assert ttl + 6 + int.from_bytes(foreign.wire[ttl + 4 : ttl + 6]) == end
-        begin = end
 
 
 POSITIVE: dict[str, tuple[str, str, list[str], list[str], list[str]]] = {
@@ -545,24 +531,6 @@ def test_a_fault_in_each_octet(asks: Question, packet: bytes) -> None:
             mutant = bytearray(packet)
             mutant[place] ^= fault
             survives(bytes(mutant), asks)
-
-
-def survives(packet: bytes, asks: Question) -> None:
-    """A PeerError, or what every client can read, at any time."""
-    try:
-        foreign = walk(packet, asks)
-    except PeerError:
-        return
-    check(foreign, asks)
-    name = to_text(asks.name)
-    asking = resolve(name, asks.rtype, edns=opt(do=asks.dnssec_ok))
-    fresh, aged = (respond(asking, foreign, sections(foreign, age)) for age in (0, 7))
-    assert shape(fresh) == shape(aged)
-
-
-def shape(response: bytes) -> object:
-    message = dns.message.from_wire(response, continue_on_error=True)
-    return [(one.name, one.rdtype, [each.to_wire() for each in one]) for one in message.answer + message.authority]
 
 
 def test_mutants() -> None:

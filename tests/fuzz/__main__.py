@@ -7,8 +7,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from packets import mutants
+
+if TYPE_CHECKING:
+    from fuzz.checking import Harness
+    from fuzz.walking import Walker
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -16,20 +21,20 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=__doc__)
     parser.add_argument("--count", type=int, default=1_000_000, help="packets (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the mutations (default: %(default)s)")
+    parser.add_argument("--replies", action="store_true", help="replies of upstreams to the walk, not queries")
     parser.add_argument("--atheris", action="store_true", help="coverage-guided; what follows goes to libFuzzer")
     options, rest = parser.parse_known_args(arguments)
     if options.atheris:
-        return guided(rest)
+        return guided(rest, replies=options.replies)
     if rest:
         parser.error(f"unknown: {' '.join(rest)}")
-    return mutated(options.count, options.seed)
+    return mutated(options.count, options.seed, replies=options.replies)
 
 
-def mutated(count: int, seed: int) -> int:
-    from fuzz.checking import Harness, corpus
-
-    harness, started = Harness(), time.monotonic()
-    for number, packet in enumerate(mutants(Random(seed), count, corpus()), 1):
+def mutated(count: int, seed: int, *, replies: bool) -> int:
+    harness, packets = target(replies=replies)
+    started = time.monotonic()
+    for number, packet in enumerate(mutants(Random(seed), count, packets), 1):
         try:
             harness.check(packet)
         except Exception:
@@ -37,27 +42,33 @@ def mutated(count: int, seed: int) -> int:
             raise
     kinds = ", ".join(f"{number} {kind}" for kind, number in harness.kinds.items())
     print(f"{count} packets, seed {seed}: {kinds}; {time.monotonic() - started:.0f} s")
-    print(
-        f"at most {harness.most_visits} visits to a packet's octets and {harness.most_look_ups} look-ups in the table"
-    )
+    print(harness.work())
     return 0
 
 
-def guided(arguments: Sequence[str]) -> int:
+def guided(arguments: Sequence[str], *, replies: bool) -> int:
     try:
         import atheris
     except ImportError:
         print("atheris is not installed: .venv/bin/pip install atheris", file=sys.stderr)
         return 2
-    with atheris.instrument_imports(include=["clusterdns.engine"]):  # so it must not be imported before
-        from fuzz.checking import Harness, corpus
-    harness = Harness()
+    # They must not be imported before.
+    with atheris.instrument_imports(include=["clusterdns.engine", "clusterdns.forward"]):
+        harness, packets = target(replies=replies)
     with tempfile.TemporaryDirectory(prefix="clusterdns-fuzz-") as folder:
-        for number, packet in enumerate(corpus()):
+        for number, packet in enumerate(packets):
             Path(folder, str(number)).write_bytes(packet)
         atheris.Setup(["fuzz", *arguments, folder], harness.check)
         atheris.Fuzz()
     return 0
+
+
+def target(*, replies: bool) -> "tuple[Harness | Walker, list[bytes]]":
+    """Who is thrown at, and what mutations start from."""
+    from fuzz.checking import Harness, corpus
+    from fuzz.walking import REPLIES, Walker
+
+    return (Walker(), corpus(REPLIES)) if replies else (Harness(), corpus())
 
 
 if __name__ == "__main__":

@@ -95,6 +95,9 @@ class Harness:
         self.most_visits = self.most_look_ups = 0
         self.kinds = {"silence": 0, "rejected": 0, "plain": 0, "slow": 0}
 
+    def work(self) -> str:
+        return f"at most {self.most_visits} visits to a packet's octets and {self.most_look_ups} look-ups in the table"
+
     def check(self, octets: bytes) -> bytes | None:
         """The response.  Raises AssertionError, or whatever it is that should not be raised."""
         packet = Visited(octets)
@@ -157,7 +160,7 @@ def _answers(message: dns.message.Message) -> object:
     return message.rcode(), message.flags, message.question, message.answer, message.authority
 
 
-def corpus() -> list[bytes]:
+def corpus(path: Path = CORPUS) -> list[bytes]:
     """One packet per line: a title, a colon, its octets in hexadecimal digits."""
-    lines = CORPUS.read_text().splitlines()
+    lines = path.read_text().splitlines()
     return [bytes.fromhex(line.rpartition(":")[2]) for line in lines if line and not line.startswith("#")]
