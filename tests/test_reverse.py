@@ -1,8 +1,9 @@
 """The address index against a dictionary, and reverse names against dnspython."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from ipaddress import ip_network
+from typing import TypeVar
 
 import dns.reversename
 import pytest
@@ -11,9 +12,12 @@ from hypothesis import strategies as st
 from strategies import KEYS
 
 from clusterdns.cluster.addresses import address_text
+from clusterdns.cluster.model import Key
 from clusterdns.zone import reverse
 from clusterdns.zone.names import parse_name, to_text
-from clusterdns.zone.reverse import AddressIndex, Holders, parse_reverse, reverse_name, zones_of
+from clusterdns.zone.reverse import Addresses, AddressIndex, Holders, Moves, parse_reverse, reverse_name, zones_of
+
+T = TypeVar("T")
 
 CHUNK = 4
 
@@ -35,12 +39,15 @@ def _small_chunks() -> Iterator[None]:
 
 
 def changed(index: AddressIndex, changes: dict[bytes, Holders]) -> AddressIndex:
-    running = index.changed(changes)
+    return done(index.changed(dict(changes)))
+
+
+def done(running: Generator[None, None, T]) -> T:
     while True:
         try:
             next(running)
         except StopIteration as stop:
-            result: AddressIndex = stop.value
+            result: T = stop.value
             return result
 
 
@@ -160,3 +167,29 @@ def test_any_labels_are_read_or_refused(parts: list[bytes]) -> None:
 )
 def test_the_zones_that_cover_a_network(network: str, zones: list[str]) -> None:
     assert [to_text(zone) for zone in zones_of(ip_network(network, strict=False))] == zones
+
+
+moves = st.lists(st.tuples(st.sampled_from(KEYS), st.sets(fours | sixes), st.sets(fours | sixes)), max_size=8)
+
+
+@given(st.lists(moves, max_size=3))
+def test_what_came_first_is_held_as_what_came_later(rounds: list[list[tuple[Key, set[bytes], set[bytes]]]]) -> None:
+    addresses, model = Addresses(), dict[bytes, set[Key]]()
+    for each in rounds:
+        moved = Moves()
+        for key, _, after in {key: (key, before, after) for key, before, after in each}.values():
+            now = {address for address, keys in model.items() if key in keys}
+            moved.note(key, now, after)
+            for address in now | after:
+                (model.setdefault(address, set()).add if address in after else model[address].remove)(key)
+        gone = moved.gained.addresses() | moved.lost.addresses()
+        addresses = done(addresses.moved(moved))
+        held = {address: tuple(sorted(keys)) for address, keys in model.items() if keys}
+        assert [*addresses.four.items(), *addresses.six.items()] == sorted(
+            held.items(), key=lambda each: (len(each[0]), each)
+        )
+        assert all(addresses.of(address).holders(address) == held.get(address, ()) for address in gone)
+        for _ in moved.emptied():
+            pass
+        assert not moved.gained.heaps
+        assert not moved.lost.heaps

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from clusterdns.cluster.addresses import Network, address_text, family, in_network
+from clusterdns.cluster.addresses import Network, address_text, family
 from clusterdns.cluster.model import Key, Service
 from clusterdns.cluster.state import State
 from clusterdns.controllers.allocate import Allocator, Written, service_bands
@@ -48,8 +48,8 @@ class ClusterIPs:
 
     def __init__(self, ranges: Sequence[Network], memory: Mapping[str, str]) -> None:
         """*ranges*: at most one of each family, the default first.  *memory*: from ``export``."""
-        self._ranges = tuple(ranges)
         self._cluster = tuple(network.version for network in ranges)
+        self._bounds = [(one.network_address.packed, one.broadcast_address.packed) for one in ranges]
         remembered = remembered_addresses(memory)
         self._written: Written[bytes] = Written()
         self._allocators: dict[int, Allocator] = {}
@@ -107,13 +107,16 @@ class ClusterIPs:
         if not has_cluster_ips(service):
             return
         for address in service.cluster_ips:
-            if not any(in_network(address, network) for network in self._ranges):
+            if not self._covers(address):
                 text = f"ClusterIP {address_text(address)} is outside service_cidr"
                 yield complain(service, "warning", "CD403", text, "it is answered as written; check service_cidr")
         for version in families(service, self._cluster):
             if version not in self._cluster and not _written_of(service, version):
                 text = f"it asks for IPv{version}, but service_cidr has no IPv{version} range"
                 yield complain(service, "error", "CD404", text, f"add an IPv{version} range to service_cidr")
+
+    def _covers(self, address: bytes) -> bool:
+        return any(first <= address <= last and len(address) == len(first) for first, last in self._bounds)
 
     def _address(self, service: Service, version: int) -> bytes | None:
         if written := _written_of(service, version):
@@ -147,8 +150,13 @@ class ClusterIPs:
 
 
 def _written(service: Service) -> tuple[bytes, ...]:
-    return tuple(dict.fromkeys(service.cluster_ips)) if has_cluster_ips(service) else ()
+    written = service.cluster_ips if has_cluster_ips(service) else ()
+    return tuple(dict.fromkeys(written)) if len(written) > 1 else written
 
 
 def _written_of(service: Service, version: int) -> bytes | None:
-    return next((address for address in service.cluster_ips if family(address) == version), None)
+    octets = 4 if version == 4 else 16
+    for address in service.cluster_ips:
+        if len(address) == octets:
+            return address
+    return None

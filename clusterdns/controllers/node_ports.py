@@ -29,6 +29,7 @@ class NodePorts:
 
     def take(self, changes: Sequence[ServiceChange]) -> None:
         """Notes who writes and who wants ports; ``settle`` allocates them, for a whole round in one order."""
+        changes = [each for each in changes if any(one and has_node_ports(one) for one in each)]  # of most: none
         for old, _ in changes:
             for port, owner in _written(old):
                 self._written.remove(port, owner)

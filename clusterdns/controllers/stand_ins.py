@@ -118,25 +118,26 @@ class StandIns:
 
     def _note_addresses(self, old: Object | None, new: Object | None) -> None:
         used = self._used
-        for address in self._in_ranges(old):
+        for address in self._in_ranges(old) if old else ():
             used[address] -= 1
             if not used[address]:
                 del used[address]
                 self._allocators[family(address)].freed()
-        for address in self._in_ranges(new):
+        for address in self._in_ranges(new) if new else ():
             used[address] = used.get(address, 0) + 1
             if self._names and (loser := self._allocators[family(address)].evict(int.from_bytes(address))):
                 self._touched.add(self._workloads[Key(*loser)])
 
-    def _in_ranges(self, item: Object | None) -> list[bytes]:
+    def _in_ranges(self, item: Object) -> list[bytes]:
         """The addresses of *item* that a stand-in could have."""
-        addresses = _addresses(item) if item and self._bounds else ()
+        addresses = _addresses(item) if self._bounds else ()
         if not addresses:
             return []
-        # Comparing octets is all that most of 150,000 endpoints cost.
+        low, high = min(addresses), max(addresses)  # of most of 150,000 endpoints this is all that is looked at
         return [
             address
             for octets, (first, last) in self._bounds.items()
+            if low <= last and first <= high
             for address in addresses
             if first <= address <= last and len(address) == octets
         ]
@@ -199,15 +200,17 @@ def _represented(state: State, workload: Workload, pods: LabelIndex[Key]) -> boo
     return any((pod := state.get("Pod", key)) and matches(selector, pod.labels) for key in near)
 
 
-def _addresses(item: Object | None) -> Sequence[bytes]:
+def _addresses(item: Object) -> Sequence[bytes]:
     """Which addresses *item* has by what is written in it."""
     match item:
-        case Pod() | Workload():
-            return item.addresses
+        case EndpointSlice():
+            if item.managed_by == MANAGED_BY:  # ours, dumped: they are the stand-ins' own
+                return ()
+            return [endpoint.address for endpoint in item.endpoints]
         case Service():
             return item.cluster_ips
-        case EndpointSlice() if item.managed_by != MANAGED_BY:  # ours, dumped: they are the stand-ins' own
-            return [endpoint.address for endpoint in item.endpoints]
+        case Pod() | Workload():
+            return item.addresses
         case Endpoints():
             return [endpoint.address for subset in item.subsets for endpoint in subset.endpoints]
     return ()

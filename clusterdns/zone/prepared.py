@@ -6,7 +6,7 @@ behind another question by replacing their owners alone.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
 
@@ -15,13 +15,15 @@ from msgspec import Struct
 from clusterdns.cluster.model import Published
 from clusterdns.zone.names import Name
 from clusterdns.zone.pods import PodNames
-from clusterdns.zone.rdata import SOA, SRV, RRset
+from clusterdns.zone.rdata import AAAA, SOA, SRV, A, RRset
 from clusterdns.zone.reasons import Reason
 
 QUESTION_AT = 12  # where the question's name begins in every message (RFC 1035 §4.1.1)
 OWNER = b"\xc0\x0c"  # a pointer to it
 MAX_POINTER = 0x3FFF  # the last offset that a pointer can name
 IN = 1
+
+_ADDRESSES = (A.rtype, AAAA.rtype)
 
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 DEFER = -1  # no rcode: engine.answer decides
@@ -151,7 +153,7 @@ class Change(Struct):
 
 
 def pointer(offset: int) -> bytes:
-    return struct.pack("!H", 0xC000 | offset)
+    return (0xC000 | offset).to_bytes(2)
 
 
 @lru_cache(maxsize=4096)
@@ -165,8 +167,11 @@ def section_counts(answers: int, authority: int, additional: int) -> bytes:
 
 def encode_rrset(rrset: RRset, owner: bytes) -> bytes:
     """The records with *owner* (a pointer or a whole name) before each."""
-    head = owner + _fixed(rrset.rtype, rrset.ttl)
-    wires = [rdata.to_wire() for rdata in rrset.rdatas]
+    rtype, wires = rrset.rtype, [rdata.to_wire() for rdata in rrset.rdatas]
+    head = owner + _fixed(rtype, rrset.ttl)
+    if rtype in _ADDRESSES:  # all of one length
+        head += len(wires[0]).to_bytes(2)
+        return head + head.join(wires)
     return b"".join([head + len(wire).to_bytes(2) + wire for wire in wires])
 
 
@@ -176,22 +181,26 @@ def _fixed(rtype: int, ttl: int) -> bytes:
     return struct.pack("!HHI", rtype, IN, ttl)
 
 
-def entry(rrset: RRset, additional: Iterable[RRset] = ()) -> Entry:
+def entry(rrset: RRset, additional: Sequence[RRset] = ()) -> Entry:
     """Prepared for a question that is exactly ``rrset.owner``."""
     wire, count = encode_rrset(rrset, OWNER), len(rrset.rdatas)
-    more_rrsets = tuple(additional)
-    if not more_rrsets:
-        stride = len(wire) // count if count > 1 and rrset.rtype in (1, 28) else 0
-        return Entry(wire, ((count, len(wire)),), stride, section_counts(count, 0, 0), section_counts(count, 0, 1))
+    if not additional:
+        stride = len(wire) // count if count > 1 and rrset.rtype in _ADDRESSES else 0
+        return Entry(wire, ((count, len(wire)),), stride, *_counts(count, 0))
     parts, end = [wire], len(wire)
     cuts, extra = [(count, end)], 0
-    for more in more_rrsets:
+    for more in additional:
         parts.append(encode_rrset(more, compress(more.owner, rrset.owner)))
         end += len(parts[-1])
         cuts.append((len(more.rdatas), end))
         extra += len(more.rdatas)
-    counts = section_counts(count, 0, extra), section_counts(count, 0, extra + 1)
-    return Entry(b"".join(parts), tuple(cuts), 0, *counts)
+    return Entry(b"".join(parts), tuple(cuts), 0, *_counts(count, extra))
+
+
+@lru_cache(4096)
+def _counts(answers: int, additional: int) -> tuple[bytes, bytes]:
+    """Without and with an OPT."""
+    return section_counts(answers, 0, additional), section_counts(answers, 0, additional + 1)
 
 
 def compress(name: Name, question: Name) -> bytes:
@@ -216,10 +225,10 @@ def _begins_label(name: Name, at: int) -> bool:
 def with_addresses(rrsets: Sequence[RRset]) -> list[tuple[RRset, list[RRset]]]:
     """Each RRset and, for SRV, the address RRsets of its targets among *rrsets* (RFC 2782, additional data)."""
     addresses: dict[Name, list[RRset]] = {}
-    for rrset in rrsets:
-        if rrset.rtype in (1, 28):
-            addresses.setdefault(rrset.owner, []).append(rrset)
     paired: list[tuple[RRset, list[RRset]]] = []
+    for rrset in rrsets:
+        if rrset.rtype in _ADDRESSES:
+            addresses.setdefault(rrset.owner, []).append(rrset)
     for rrset in rrsets:
         if rrset.rtype == SRV.rtype:
             targets = dict.fromkeys([rdata.target for rdata in rrset.rdatas if isinstance(rdata, SRV)])

@@ -79,6 +79,9 @@ class TXT(Struct, frozen=True, gc=False):
         return f'TXT "{self.text.decode("ascii")}"'
 
 
+_SRV = struct.Struct("!HHH")
+
+
 class SRV(Struct, frozen=True, gc=False):
     rtype: ClassVar[int] = 33  # RFC 2782
     priority: int
@@ -87,7 +90,7 @@ class SRV(Struct, frozen=True, gc=False):
     target: Name
 
     def to_wire(self) -> bytes:
-        return struct.pack("!HHH", self.priority, self.weight, self.port) + self.target
+        return _SRV.pack(self.priority, self.weight, self.port) + self.target
 
     def to_text(self) -> str:
         return f"SRV {self.priority} {self.weight} {self.port} {to_text(self.target)}"
@@ -136,6 +139,7 @@ class RRset(Struct, frozen=True, gc=False):
 
 def address_rrsets(owner: Name, ttl: int, addresses: set[bytes]) -> list[RRset]:
     """One RRset per family, addresses sorted: a re-list in another order must not look like a change."""
-    four = tuple(A(address) for address in sorted(addresses) if len(address) == 4)
-    six = tuple(AAAA(address) for address in sorted(addresses) if len(address) == 16)
-    return [RRset(owner, ttl, rdatas) for rdatas in (four, six) if rdatas]
+    order = sorted(addresses)
+    four = [A(address) for address in order if len(address) == 4]
+    six = [AAAA(address) for address in order if len(address) == 16]
+    return [RRset(owner, ttl, tuple(rdatas)) for rdatas in (four, six) if rdatas]

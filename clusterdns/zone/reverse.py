@@ -5,7 +5,8 @@ the version they have, and a prefix of a reverse name is looked up by bisection 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator, Mapping
+from collections import defaultdict
+from collections.abc import Generator, Iterator
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Network, IPv6Network
 
@@ -85,10 +86,9 @@ class AddressIndex(Struct, frozen=True):
                 chunks.append(chunk)
                 continue
             end = bisect_left(order, self.starts[at + 1], begin) if at + 1 < len(self.starts) else len(order)
-            chunks += yield from _cut(order[begin:end], changes)
+            chunks += yield from _held(order[begin:end], changes)
             begin = end
-        yield from emptied(changes)
-        return AddressIndex(tuple(chunk.addresses[0] for chunk in chunks), tuple(chunks))
+        return _index(chunks)
 
 
 class Addresses(Struct, frozen=True):
@@ -108,22 +108,21 @@ class Addresses(Struct, frozen=True):
 
     def moved(self, moves: "Moves") -> "Generator[None, None, Addresses]":
         """The next version.  Yields after each small piece of work."""
-        if not (self.four.chunks or self.six.chunks or moves.lost):
-            return (yield from _first(moves))
+        if not (self.four.chunks or self.six.chunks or moves.lost.heaps):
+            return Addresses((yield from _first(moves.gained, 4)), (yield from _first(moves.gained, 16)))
         changes: dict[int, dict[bytes, Holders]] = {4: {}, 16: {}}
-        for few in _pieces(list(moves.gained)):
+        for few, gained in moves.gained.pieces():
             for address in few:
-                gained = moves.gained[address]
-                holders = self.of(address).holders(address)
-                if holders or len(gained) > 1:
-                    lost = moves.lost.get(address, ())
-                    gained = tuple(sorted((set(holders) - set(lost)) | set(gained)))
-                changes[len(address)][address] = gained
+                holders, now = self.of(address).holders(address), gained[address]
+                if holders or len(now) > 1:
+                    lost = moves.lost.get(address)
+                    now = tuple(sorted((set(holders) - set(lost)) | set(now)))
+                changes[len(address)][address] = now
             yield
-        for few in _pieces(list(moves.lost)):
+        for few, lost_there in moves.lost.pieces():
             for address in few:
-                if address not in moves.gained:
-                    holders, lost = self.of(address).holders(address), moves.lost[address]
+                if not moves.gained.get(address):
+                    holders, lost = self.of(address).holders(address), lost_there[address]
                     left = () if holders == lost else tuple(key for key in holders if key not in lost)
                     changes[len(address)][address] = left
             yield
@@ -132,37 +131,77 @@ class Addresses(Struct, frozen=True):
         return self if four is self.four and six is self.six else Addresses(four, six)
 
 
+class Heaps:
+    """Addresses and holders, those of a subnet on one heap: each is small enough to be sorted or freed at once."""
+
+    def __init__(self) -> None:
+        self.heaps: defaultdict[bytes, dict[bytes, Holders]] = defaultdict(dict)
+
+    def add(self, key: Key, addresses: AbstractSet[bytes]) -> None:
+        mine = (key,)  # one tuple for all its addresses: most have no other holder
+        heaps = self.heaps
+        for address in addresses:
+            heap = heaps[address[:3] if len(address) == 4 else address[:8]]
+            before = heap.setdefault(address, mine)
+            if before is not mine:
+                heap[address] = before + mine
+
+    def get(self, address: bytes) -> Holders:
+        heap = self.heaps.get(_subnet(address))
+        return heap.get(address, ()) if heap else ()
+
+    def pieces(self) -> Iterator[tuple[list[bytes], dict[bytes, Holders]]]:
+        """Some addresses and the heap they are on."""
+        for heap in self.heaps.values():
+            for few in _pieces(list(heap)):
+                yield few, heap
+
+    def addresses(self) -> set[bytes]:
+        return {address for heap in self.heaps.values() for address in heap}
+
+    def emptied(self) -> Generator[None, None, None]:
+        """Frees all, a little at a time: as one dictionary 300,000 entries take 20 ms."""
+        while self.heaps:
+            _, heap = self.heaps.popitem()
+            yield from emptied(heap)
+
+
+def _subnet(address: bytes) -> bytes:
+    """Usually a node's: a /24 of IPv4, a /64 of IPv6."""
+    return address[:3] if len(address) == 4 else address[:8]
+
+
 class Moves:
     """Who came to hold which addresses in a round, and who ceased to."""
 
     def __init__(self) -> None:
-        self.shared: set[bytes] = set()  # addresses that several came to hold, or ceased to
-        self.gained: dict[bytes, Holders] = {}
-        self.lost: dict[bytes, Holders] = {}
+        self.gained, self.lost = Heaps(), Heaps()
 
     def note(self, key: Key, before: AbstractSet[bytes], after: AbstractSet[bytes]) -> None:
-        mine = (key,)  # one tuple for all its addresses: most have no other holder
-        for addresses, kept in ((after - before, self.gained), (before - after, self.lost)):
-            if kept.keys().isdisjoint(addresses):
-                kept.update(dict.fromkeys(addresses, mine))
-                continue
-            for address in addresses:
-                if address in kept:
-                    self.shared.add(address)
-                kept[address] = kept[address] + mine if address in kept else mine
+        self.gained.add(key, after - before if before else after)
+        self.lost.add(key, before - after if after else before)
+
+    def emptied(self) -> Generator[None, None, None]:
+        yield from self.gained.emptied()
+        yield from self.lost.emptied()
 
 
-def _first(moves: Moves) -> Generator[None, None, Addresses]:
+def _first(gained: Heaps, octets: int) -> Generator[None, None, AddressIndex]:
     """The first version, where nothing was before: what is known of 150,000 addresses need not be asked of each."""
-    four = dict(moves.gained)
-    yield
-    for address in moves.shared:
-        four[address] = tuple(sorted(four[address]))
-    six = {}
-    for few in _pieces(list(four)):
-        six.update({address: four.pop(address) for address in few if len(address) == 16})
-        yield
-    return Addresses((yield from AddressIndex().changed(four)), (yield from AddressIndex().changed(six)))
+    addresses: list[bytes] = []
+    holders: list[Holders] = []
+    subnets = sorted(start for start in gained.heaps if len(start) == len(_subnet(bytes(octets))))
+    for start in subnets:
+        heap = gained.heaps[start]
+        for few in _pieces((yield from _in_order(list(heap), len(start)))):
+            addresses += few
+            holders += [keys if len(keys) == 1 else tuple(sorted(keys)) for keys in map(heap.__getitem__, few)]
+            yield
+    return _index((yield from _cut(addresses, holders)))
+
+
+def _index(chunks: list[_Chunk]) -> AddressIndex:
+    return AddressIndex(tuple(chunk.addresses[0] for chunk in chunks), tuple(chunks))
 
 
 def emptied(kept: dict[bytes, Holders]) -> Generator[None, None, None]:
@@ -182,14 +221,10 @@ def _in_order(addresses: list[bytes], octet: int = 0) -> Generator[None, None, l
     """Sorted.  By three octets, since sorting 150,000 at once takes a tenth of a second; equal before *octet*."""
     if len(addresses) <= _SORTED_AT_ONCE:
         return sorted(addresses)
-    buckets: dict[bytes, list[bytes]] = {}
+    buckets: defaultdict[bytes, list[bytes]] = defaultdict(list)
     for few in _pieces(addresses):
         for address in few:
-            start = address[octet : octet + 3]
-            if start in buckets:
-                buckets[start].append(address)
-            else:
-                buckets[start] = [address]
+            buckets[address[octet : octet + 3]].append(address)
         yield
     order: list[bytes] = []
     for start in sorted(buckets):
@@ -198,18 +233,25 @@ def _in_order(addresses: list[bytes], octet: int = 0) -> Generator[None, None, l
     return order
 
 
-def _cut(order: list[bytes], holders: Mapping[bytes, Holders]) -> Generator[None, None, list[_Chunk]]:
-    """As few chunks as can hold them, of about equal size: a full chunk that gets one more becomes two halves."""
-    held: list[bytes] = []
+def _held(order: list[bytes], changes: dict[bytes, Holders]) -> Generator[None, None, list[_Chunk]]:
+    """Those of *order* that have holders.  Takes them out of *changes*, which would be long to drop as a whole."""
+    addresses: list[bytes] = []
+    holders: list[Holders] = []
     for few in _pieces(order):
-        held += [address for address in few if holders[address]]
+        found = [changes.pop(address) for address in few]
+        addresses += few if all(found) else [address for address, keys in zip(few, found, strict=True) if keys]
+        holders += filter(None, found)
         yield
-    count = -(-len(held) // _CHUNK)
-    size = -(-len(held) // count) if count else 1
+    return (yield from _cut(addresses, holders))
+
+
+def _cut(addresses: list[bytes], holders: list[Holders]) -> Generator[None, None, list[_Chunk]]:
+    """As few chunks as can hold them, of about equal size: a full chunk that gets one more becomes two halves."""
+    count = -(-len(addresses) // _CHUNK)
+    size = -(-len(addresses) // count) if count else 1
     chunks = []
-    for at in range(0, len(held), size):
-        piece = held[at : at + size]
-        chunks.append(_Chunk(tuple(piece), tuple([holders[address] for address in piece])))
+    for at in range(0, len(addresses), size):
+        chunks.append(_Chunk(tuple(addresses[at : at + size]), tuple(holders[at : at + size])))
         yield
     return chunks
 

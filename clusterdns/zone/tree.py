@@ -14,7 +14,7 @@ from clusterdns.cluster.model import Key, Published
 from clusterdns.zone.filters import Filters
 from clusterdns.zone.names import MAX_OCTETS, Name, child, is_below, label, parent
 from clusterdns.zone.pods import PodNames
-from clusterdns.zone.prepared import DEFER, NXDOMAIN, Change, Entry, Node, Zone, entry, with_addresses
+from clusterdns.zone.prepared import DEFER, NXDOMAIN, Change, Node, Zone, entry, with_addresses
 from clusterdns.zone.rdata import CNAME, NS, SRV, TXT, RRset, address_rrsets
 from clusterdns.zone.reasons import no_ready_endpoint
 from clusterdns.zone.records import (
@@ -25,7 +25,7 @@ from clusterdns.zone.records import (
     records_for,
     service_name,
 )
-from clusterdns.zone.reverse import IN_ADDR, IP6, Addresses, Moves, emptied
+from clusterdns.zone.reverse import IN_ADDR, IP6, Addresses, Moves
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -156,8 +156,7 @@ class Tree:
             moves.note(key, addresses_of(old) if old else set(), addresses_of(new) if new else set())
             change.records_changed = True
         reverse = yield from self.reverse.moved(moves)
-        yield from emptied(moves.gained)
-        yield from emptied(moves.lost)
+        yield from moves.emptied()
         return Prepared(change, accepted, namespaces, reverse, pod_names, moved)
 
     def apply(self, prepared: Prepared) -> None:
@@ -213,10 +212,10 @@ class Tree:
         for namespace, moved in moves.items():
             names = self.pods.get(namespace)
             old = (names.addresses if names else None) or Addresses()
+            touched = moved.gained.addresses() | moved.lost.addresses()
             new = yield from old.moved(moved)
             found[namespace] = PodNames(namespace, new) if new.four.chunks or new.six.chunks else None
             if namespace in namespaces:  # the serial must not tell of hidden ones
-                touched = moved.gained.keys() | moved.lost.keys()
                 change.records_changed |= any(
                     bool(old.of(one).holders(one)) != bool(new.of(one).holders(one)) for one in touched
                 )
@@ -240,16 +239,17 @@ def service_nodes(published: Published, zone: int, apex: Name, ttl: int) -> dict
         return _without_records(published, zone, apex)
     if rrsets[0].rtype == CNAME.rtype:
         return {rrsets[0].owner: Node(zone, {CNAME.rtype: entry(rrsets[0])}, absent=DEFER)}
-    entries: dict[Name, dict[int, Entry]] = {}
-    for rrset, additional in with_addresses(rrsets):
-        entries.setdefault(rrset.owner, {})[rrset.rtype] = entry(rrset, additional)
     base = rrsets[0].owner  # the Service's own addresses come first
     nodes: dict[Name, Node] = {}
-    for owner, found in entries.items():
-        if SRV.rtype in found:
-            nodes[owner] = Node(zone, found)
+    for rrset, additional in with_addresses(rrsets):
+        owner, rtype = rrset.owner, rrset.rtype
+        if rtype == SRV.rtype:  # owners of SRV hold nothing else
+            nodes[owner] = Node(zone, {rtype: entry(rrset, additional)})
             nodes[parent(owner)] = Node(zone, {})  # _tcp.web… exists because _http._tcp.web… does (RFC 8020)
+        elif owner in nodes:  # its addresses of the other family
+            nodes[owner].entries[rtype] = entry(rrset)
         else:
+            found = {rtype: entry(rrset)}
             nodes[owner] = Node(zone, found, below=published if owner == base else None, deferred=SRV.rtype)
     return nodes
 

@@ -171,7 +171,7 @@ class Gathered:
             chosen = sorted(self.targets)[:MAX_RECORDS]
             weight = max(1, 100 // len(chosen))
             answer = RRset(qname, ttl, tuple(SRV(0, weight, port, target) for target, port in chosen))
-            entries[SRV.rtype] = entry(answer, self._additional(chosen, ttl))
+            entries[SRV.rtype] = entry(answer, list(self._additional(chosen, ttl)))
         return Node(zone, entries)
 
     def _additional(self, chosen: list[tuple[Name, int]], ttl: int) -> Iterator[RRset]:
