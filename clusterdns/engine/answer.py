@@ -203,7 +203,8 @@ class Responder:
         if not option or self._cookies is None:
             return end, form
         cookie = self._cookies.option(packet[OPTION_HEAD_OCTETS - option :], peer[0], self._clock())
-        return end, (*form[:7], form[7] + cookie, *form[8:])
+        rtype, question, found, nodata, nxdomain, has_opt, limit, opt, positive, absent = form
+        return end, (rtype, question, found, nodata, nxdomain, has_opt, limit, opt + cookie, positive, absent)
 
     def _zone_above(self, above: bytes) -> Zone | None:
         """The zone of *above*, which is not in the table; None where it is not well-formed, or somebody may be told
@@ -282,6 +283,7 @@ class Responder:
         query, limit = resolve.query, resolve.limit
         reply = self._chains.go_on(query, resolve.chain, resolve.target, resolve.target_at, limit)
         if not isinstance(reply, Outward):
+            reply.flags = resolve.flags  # AA says whether the first owner is ours
             return self.finish(resolve, reply)
         return self._ask(replace(resolve, **reply._asdict()))
 

@@ -1,0 +1,77 @@
+"""Whose a name is: that of the longest suffix among our zones, stub domains, names kept home, and the upstream."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from clusterdns.zone.names import ROOT, Name, parse_name
+
+
+class Route(NamedTuple):
+    """*group*: the index of the stub domain, -1 for the upstream, None: nobody is asked.  *home*: the apex of those
+    that the name is kept home with.
+    """
+
+    group: int | None = None
+    home: Name | None = None
+    suffix: Name = ROOT  # that decides
+
+
+UPSTREAM = -1
+
+
+class Routes:
+    """Of suffixes that are equal a stub domain decides, then a range, then a zone of ours, then a name kept home."""
+
+    def __init__(
+        self,
+        apexes: Mapping[bytes, int],
+        stubs: Sequence[Name],
+        *,
+        kept: Iterable[Name] = (),
+        ranges: Iterable[Name] = (),
+        upstream: bool = True,
+    ) -> None:
+        """*apexes*: see ``ZoneOptions.apexes``.  *kept*: names kept home.  *ranges*: reverse names that are."""
+        self._apexes = apexes
+        own = [Name(apex) for apex, index in apexes.items() if index >= 0]
+        forwards: dict[bytes, Route] = {ROOT: Route(UPSTREAM if upstream else None)}
+        forwards |= {stub: Route(index, suffix=stub) for index, stub in enumerate(stubs)}
+        names: dict[bytes, Route] = {one: Route(home=one, suffix=one) for one in kept}
+        reverse: dict[bytes, Route] = {one: Route(home=one, suffix=one) for one in ranges}
+        # What a zone of ours lacks is asked of whom it would belong to without us.
+        falling: dict[bytes, Route] = {apex: _longest(apex, forwards) for apex in own}
+        self._routes = names | falling | reverse | forwards
+
+    def of(self, name: Name) -> Route:
+        return _longest(name, self._routes)
+
+    def is_ours(self, name: Name) -> bool:
+        """Whether it lies in a zone of ours, has it records there or not."""
+        at = 0
+        while (index := self._apexes.get(name[at:])) is None and name[at]:
+            at += 1 + name[at]
+        return index is not None and index >= 0
+
+    def takes(self, name: Name) -> bool:
+        return self.of(name).group is not None
+
+
+def private_reverse() -> list[Name]:
+    """The reverse zones that nobody outside can know (RFC 6303 §4, RFC 7793)."""
+    from_four = ["0", "10", "127", "254.169", "2.0.192", "100.51.198", "113.0.203", "255.255.255.255", "168.192"]
+    from_four += [f"{number}.172" for number in range(16, 32)] + [f"{number}.100" for number in range(64, 128)]
+    from_six = [".".join(last + "0" * 31) for last in "01"] + ["d.f", *(f"{nibble}.e.f" for nibble in "89ab")]
+    from_six.append("8.b.d.0.1.0.0.2")
+    return [
+        *(parse_name(f"{text}.in-addr.arpa") for text in from_four),
+        *(parse_name(f"{text}.ip6.arpa") for text in from_six),
+    ]
+
+
+def _longest(name: bytes, routes: dict[bytes, Route]) -> Route:
+    at = 0
+    while True:
+        route = routes.get(name[at:])
+        if route is not None:
+            return route
+        at += 1 + name[at]  # the root is always there

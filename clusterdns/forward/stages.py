@@ -1,0 +1,270 @@
+"""A question for others, stage by stage: kept home? known? allowed? Only then somebody is asked."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from clusterdns.engine.edns import error_option
+from clusterdns.engine.elsewhere import Later, Resolve, Send
+from clusterdns.engine.gate import CD, QR, RD
+from clusterdns.engine.plain import AD, OPT_OCTETS
+from clusterdns.engine.reply import Reply
+from clusterdns.errors import PeerError
+from clusterdns.forward.admission import Admission, Limits
+from clusterdns.forward.answers import Foreign, Question, Unresolved
+from clusterdns.forward.asking import Asker, Prefetch, Timers
+from clusterdns.forward.cache import Cache
+from clusterdns.forward.home import home_reply
+from clusterdns.forward.kept import Outcome
+from clusterdns.forward.placing import behind, continued, respond
+from clusterdns.forward.routing import Routes
+from clusterdns.forward.trail import trail_option, why_not
+from clusterdns.zone.names import Name, to_text
+from clusterdns.zone.prepared import NOERROR, QUESTION_AT, REFUSED, SERVFAIL, section_counts
+from clusterdns.zone.rdata import CNAME
+
+logger = logging.getLogger("clusterdns.forward")
+
+RA = 0x0080
+DNAME, RRSIG = 39, 46
+NOTIMP = 4
+OTHER, NETWORK_ERROR, NOT_ALLOWED = 0, 23, 18  # Extended DNS Errors (RFC 8914)
+MAX_CROSSINGS = 3  # of a chain from others back into our zones
+MAX_PARTS = 8  # servers that one alias chain leads through, none of which follows it further
+LOG_SECONDS = 60.0  # between two lines about loops
+
+_ENDS_KEPT = 4096
+_PASSED_ON = (NOTIMP, REFUSED)
+
+
+class Group(Protocol):
+    """Servers that know the same names."""
+
+    async def resolve(self, question: Question, options: bytes = b"") -> Foreign:
+        """*options*: of the OPT of what is sent.  Raises Unresolved."""
+
+    async def close(self) -> None: ...
+
+
+class Terms(NamedTuple):
+    mark: bytes  # of this process, for the trail of its queries
+    limits: Limits = Limits()
+    timeout: float = 5.0  # seconds for one question
+    prefetch: Prefetch | None = None
+
+
+class Forwarder:
+    """An ``engine.elsewhere.Elsewhere``."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        groups: Sequence[Group],
+        cache: Cache,
+        terms: Terms,
+        clock: Callable[[], float],
+        timers: Timers,
+        pressed: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """*groups*: of the stub domains as *routes* number them, and of the upstream as the last.  *clock*: monotonic
+        seconds.  *timers*: the running event loop.  *pressed*: packets come faster than they are answered.
+        """
+        self.routes, self.groups, self.cache, self.pressed = routes, groups, cache, pressed
+        self.asker = Asker(self._resolve, cache, clock, timers, terms.prefetch)
+        self.admission = Admission(terms.limits)
+        self.loops = 0  # seen so far
+        self._entries = cache.entries
+        self._mark, self._timeout, self._clock = terms.mark, terms.timeout, clock
+        self._trails: dict[Question, bytes] = {}  # of those who were the first to ask for what is under way
+        self._abroad: set[Name] = set()  # ends of aliases that are no names of ours
+        self._peeked: tuple[Question, Outcome | None] | None = None
+        self._logged = -LOG_SECONDS
+        self._left = asyncio.Event()
+
+    def takes(self, name: Name) -> bool:
+        return self.routes.takes(name)
+
+    def known(
+        self, packet: bytes, end: int, name: bytes, rtype: int, limit: int, opt: bytes, address: str
+    ) -> bytes | None:
+        dnssec_ok, low = len(opt) > 7 and opt[7] >= 0x80, packet[3]
+        # A bare tuple finds what a Question would, for half the time.
+        question: Question = (name, rtype, dnssec_ok, low & CD != 0)  # type: ignore[assignment]
+        if question not in self._entries:
+            return self._refusal(packet, end, name, opt, address)
+        outcome = self.asker.get(question)
+        if outcome is None or outcome.foreign is None or outcome.error:
+            self._peeked = question, outcome
+            return None
+        foreign, wire = outcome.foreign, outcome.wire
+        if end + 4 + len(wire) + len(opt) > limit or (foreign.end != name and not self._is_abroad(foreign.end)):
+            self._peeked = question, outcome
+            return None
+        flags = (packet[2] & 1 | QR >> 8) << 8 | RA | low & CD | outcome.rcode
+        if foreign.authentic and (dnssec_ok or low & AD):
+            flags |= AD
+        counts = section_counts(foreign.answers, foreign.authority, 1 if opt else 0)
+        return b"".join((packet[:2], flags.to_bytes(2), counts, packet[QUESTION_AT : end + 4], wire, opt))
+
+    def ask(self, resolve: Resolve) -> bytes | Later:
+        query, inside = resolve.query, resolve.inside
+        route = self.routes.of(resolve.target)
+        if route.home is not None and not resolve.chain:
+            return inside.finish(resolve, home_reply(resolve.target, query.qtype, route.home, resolve.flags))
+        if route.group is None:
+            return self._end(resolve, REFUSED)
+        dnssec_ok = query.edns is not None and query.edns.dnssec_ok
+        question = Question(resolve.target, query.qtype, dnssec_ok, bool(query.flags & CD))
+        peeked, self._peeked = self._peeked, None
+        outcome = peeked[1] if peeked and peeked[0] == question else self.asker.get(question)
+        if outcome is not None:
+            return self._answer(resolve, outcome)
+        if not query.flags & RD:
+            return self._end(resolve, REFUSED)
+        trail = query.edns.trail if query.edns else b""
+        if trail and (loop := why_not(trail, self._mark)):
+            self._tell_loop(question)
+            return self._end(resolve, SERVFAIL, (OTHER, loop))
+        refusal = self.admission.refusal(resolve.address, pressed=self.pressed())
+        if refusal:
+            self.admission.refused += 1
+            return self._end(resolve, SERVFAIL, (OTHER, refusal))
+        return partial(self._wait, resolve, question, trail)
+
+    async def drain(self) -> None:
+        """Until nobody waits, who asks no more; each question ends within the time it has."""
+        while self.admission.inside:
+            self._left.clear()
+            await self._left.wait()
+
+    async def close(self) -> None:
+        """Whoever still waits is told that the server ends."""
+        await self.asker.close()
+        for group in self.groups:
+            await group.close()
+
+    def _wait(self, resolve: Resolve, question: Question, trail: bytes, send: Send) -> None:
+        self.admission.enter(resolve.address)
+        if trail:
+            self._trails.setdefault(question, trail)
+        self.asker.ask(question, partial(self._done, resolve, question, send))
+
+    def _done(self, resolve: Resolve, question: Question, send: Send, outcome: Outcome) -> None:
+        self.admission.leave(resolve.address)
+        self._left.set()
+        self._trails.pop(question, None)
+        try:
+            response = self._answer(resolve, outcome)
+        except Exception:
+            logger.exception("an answer of others could not be passed on")
+            response = self._end(resolve, SERVFAIL)
+        if isinstance(response, bytes):
+            send(response)
+        else:
+            response(send)
+
+    def _answer(self, resolve: Resolve, outcome: Outcome) -> bytes | Later:
+        foreign = outcome.foreign
+        if foreign is None:
+            rcode = outcome.rcode if outcome.rcode in _PASSED_ON and not resolve.chain else SERVFAIL
+            return self._end(resolve, rcode, outcome.error)
+        inside = resolve.inside
+        if foreign.end != resolve.target and not self._is_abroad(foreign.end) and inside.holds(foreign.end):
+            return self._come_back(resolve, foreign, outcome.wire)
+        options, octets = inside.options(resolve)
+        return respond(resolve, foreign, outcome.wire, options, octets, outcome.error)
+
+    def _come_back(self, resolve: Resolve, foreign: Foreign, wire: bytes) -> bytes | Later:
+        """Our zones have the last word on where the chain of others leads; what they say of it is dropped."""
+        chain = (*resolve.chain, *_links(resolve, foreign, wire))
+        if resolve.crossings == MAX_CROSSINGS:
+            return resolve.inside.finish(resolve, Reply(NOERROR, resolve.flags, [*chain]))
+        further = msgspec.structs.replace(
+            resolve, target=foreign.end, target_at=0, chain=chain, crossings=resolve.crossings + 1
+        )
+        return resolve.inside.resume(further)
+
+    def _end(self, resolve: Resolve, rcode: int, error: tuple[int, str] | None = None) -> bytes:
+        """Without an answer of others: our aliases, and why there is no more."""
+        return resolve.inside.finish(resolve, Reply(rcode, resolve.flags, [*resolve.chain], error=error))
+
+    def _refusal(self, packet: bytes, end: int, name: bytes, opt: bytes, address: str) -> bytes | None:
+        """In a flood of names that nobody knows, each refused one costs as little as an absent name of ours."""
+        why = self.admission.refusal(address, pressed=self.pressed())
+        if why is None or not packet[2] & RD >> 8 or not self.routes.takes(Name(name)):
+            return None
+        self.admission.refused += 1
+        if opt:
+            error = error_option(OTHER, why)
+            octets = int.from_bytes(opt[OPT_OCTETS - 2 : OPT_OCTETS]) + len(error)
+            opt = b"".join((opt[: OPT_OCTETS - 2], octets.to_bytes(2), opt[OPT_OCTETS:], error))
+        flags = QR | RD | RA | packet[3] & CD | SERVFAIL
+        counts = section_counts(0, 0, 1 if opt else 0)
+        return b"".join((packet[:2], flags.to_bytes(2), counts, packet[QUESTION_AT : end + 4], opt))
+
+    def _is_abroad(self, name: Name) -> bool:
+        if name in self._abroad:
+            return True
+        if self.routes.is_ours(name):
+            return False
+        if len(self._abroad) >= _ENDS_KEPT:
+            self._abroad.clear()
+        self._abroad.add(name)
+        return True
+
+    async def _resolve(self, question: Question) -> Foreign:
+        """As the Asker wants it.  A chain is followed from one server's part to the next one's."""
+        options = trail_option(self._trails.pop(question, b""), self._mark)
+        try:
+            async with asyncio.timeout(self._timeout):
+                foreign = await self._group(question.name).resolve(question, options)
+                for _ in range(MAX_PARTS):
+                    if not foreign.partial or not self.routes.takes(foreign.end) or self.routes.is_ours(foreign.end):
+                        break
+                    following = question._replace(name=foreign.end)
+                    further = await self._group(foreign.end).resolve(following, options)
+                    foreign = continued(foreign, question.name, further)
+        except TimeoutError:
+            raise Unresolved(NETWORK_ERROR, "no answer in time") from None
+        except PeerError as fault:
+            raise Unresolved(NETWORK_ERROR, str(fault)) from None
+        return foreign
+
+    def _group(self, name: Name) -> Group:
+        index = self.routes.of(name).group
+        if index is None:
+            raise Unresolved(NOT_ALLOWED, "nobody is asked for this name")
+        return self.groups[index]
+
+    def _tell_loop(self, question: Question) -> None:
+        self.loops += 1
+        now = self._clock()
+        if now - self._logged >= LOG_SECONDS:
+            self._logged = now
+            logger.warning(
+                "forwarding loop: a question of ours came back (%s; %d so far); name no upstream that asks this server",
+                to_text(question.name),
+                self.loops,
+            )
+
+
+def _links(resolve: Resolve, foreign: Foreign, wire: bytes) -> list[bytes]:
+    """The aliases in an answer of others, and what signs them, as records behind those of *resolve*."""
+    start = QUESTION_AT + len(resolve.query.question) + sum(map(len, resolve.chain))
+    octets, cuts = behind(foreign, wire, resolve.target, resolve.target_at, start)
+    found, begin = [], 0
+    for end, ttl_at in zip(cuts[: foreign.answers], foreign.ttls, strict=False):
+        if _alias_type(foreign.wire, ttl_at) in (CNAME.rtype, DNAME):
+            found.append(octets[begin:end])
+        begin = end
+    return found
+
+
+def _alias_type(wire: bytes, ttl_at: int) -> int:
+    """The type of the record whose TTL stands at *ttl_at*, or what it signs."""
+    rtype = int.from_bytes(wire[ttl_at - 4 : ttl_at - 2])
+    return int.from_bytes(wire[ttl_at + 6 : ttl_at + 8]) if rtype == RRSIG else rtype

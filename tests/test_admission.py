@@ -1,0 +1,35 @@
+"""How many questions may wait for others."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clusterdns.forward.admission import Admission, Limits
+
+
+def test_of_one_client_and_in_all() -> None:
+    admission = Admission(Limits(per_client=2, total=3, pressed=1))
+    for client in ("a", "a", "b"):
+        assert admission.refusal(client, pressed=False) is None
+        admission.enter(client)
+    assert admission.refusal("c", pressed=False) == "too many questions wait for other servers"
+    admission.leave("b")
+    assert admission.refusal("a", pressed=False) == "too many questions of this client wait for other servers"
+    assert admission.refusal("b", pressed=False) is None
+    admission.leave("a")
+    assert admission.refusal("a", pressed=False) is None
+    assert admission.refusal("a", pressed=True), "while packets pile up, less is begun"
+    assert admission.refusal("b", pressed=True) is None, "who asks little is not the one who is in the way"
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans())))
+def test_who_has_gone_costs_nothing(steps: list[tuple[str, bool]]) -> None:
+    admission, inside = Admission(Limits()), []
+    for client, comes in steps:
+        if comes:
+            admission.enter(client)
+            inside.append(client)
+        elif client in inside:
+            admission.leave(client)
+            inside.remove(client)
+        assert admission.inside == len(inside)
+        assert admission._clients == {one: inside.count(one) for one in {*inside}}

@@ -1,0 +1,581 @@
+"""Questions for others, stage by stage, in front of upstreams that say what a test wants."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.rcode
+import pytest
+from packets import AA, AD, CD, RA, RD, TC, opt, option, query, read, summary
+from replies import reply, signature
+from strategies import OPTIONS, SHOP, Published, alias, table_of
+
+from clusterdns.engine import answer
+from clusterdns.engine.cookies import Cookies
+from clusterdns.engine.edns import TRAIL
+from clusterdns.engine.manners import Manners
+from clusterdns.forward.admission import Limits
+from clusterdns.forward.answers import Foreign, Question, Unresolved
+from clusterdns.forward.cache import Cache
+from clusterdns.forward.kept import Bounds
+from clusterdns.forward.routing import Routes, private_reverse
+from clusterdns.forward.stages import Forwarder, Terms
+from clusterdns.forward.walk import walk
+from clusterdns.zone.names import Name, parse_name, to_text
+from clusterdns.zone.reverse import IN_ADDR
+from clusterdns.zone.tree import ZoneOptions
+
+MARK = b"ourselves"[:8]
+PATIENCE = 30.0  # seconds; only a fault waits so long
+OUT = "www.example.com"
+ROOT_SOA = ". 300 SOA ns.example.com. admin.example.com. 1 7200 3600 86400 60"
+UNLIMITED = Limits()
+KEPT = tuple(map(parse_name, ("localhost", "local", "invalid")))
+
+
+Script = Mapping[str, Sequence[str] | bytes | Exception]
+
+
+class Upstream:
+    """Says what *script* has for ``"www.example.com A"``: answers, a whole reply, or an exception to raise."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.asked: list[str] = []
+        self.options: list[bytes] = []
+        self.questions: list[Question] = []
+        self.held: asyncio.Event | None = None  # nothing is said before
+        self.closed = False
+
+    async def resolve(self, question: Question, options: bytes = b"") -> Foreign:
+        self.asked.append(to_text(question.name) + f" {question.rtype}")
+        self.options.append(options)
+        self.questions.append(question)
+        if self.held:
+            await self.held.wait()
+        name = to_text(question.name).removesuffix(".")
+        said = self.script.get(name)
+        if isinstance(said, Exception):
+            raise said
+        if said is None:
+            said = reply(name, question.rtype, authority=[ROOT_SOA], rcode=3)
+        if not isinstance(said, bytes):
+            said = reply(name, question.rtype, said)
+        return walk(said, question)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Scene:
+    def __init__(
+        self,
+        upstream: Script | None = None,
+        stub: Script | None = None,
+        services: Iterable[Published] = SHOP,
+        options: ZoneOptions | None = None,
+        limits: Limits = UNLIMITED,
+        ranges: Iterable[Name] = (),
+    ) -> None:
+        self.upstream, self.stub = Upstream(upstream or {}), Upstream(stub or {})
+        stubs = (parse_name("corp.example"),) if stub is not None else ()
+        options = options or ZoneOptions(OPTIONS.domains, upstream=upstream is not None, stubs=stubs)
+        routes = Routes(options.apexes(), stubs, kept=KEPT, ranges=ranges, upstream=upstream is not None)
+        groups = (self.stub, self.upstream) if stubs else (self.upstream,)
+        loop = asyncio.get_running_loop()
+        self.now = 0.0
+        self.pressed = False
+        terms = Terms(MARK, limits)
+        self.forwarder = Forwarder(routes, groups, Cache(Bounds()), terms, lambda: self.now, loop, lambda: self.pressed)
+        manners = Manners(cookies=Cookies((bytes(16),)), clock=lambda: 1559731985)
+        self.table = table_of(*services, options=options)
+        self.server = answer.Responder(self.table, elsewhere=self.forwarder, manners=manners)
+
+    async def ask(self, packet: bytes, transport: str = "udp", address: str = "192.0.2.7") -> bytes:
+        response = self.server.answer(packet, transport, (address, 5353))
+        if response is None or isinstance(response, bytes):
+            assert response is not None
+            return response
+        got: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        response(got.set_result)
+        return await got
+
+    async def get(self, name: str, rtype: str = "A", **how: object) -> dns.message.Message:
+        return read(await self.ask(query(name, rtype, edns=opt(), **how)))  # type: ignore[arg-type]
+
+    async def said(self, name: str, rtype: str = "A", edns: bytes = opt(), flags: int = RD) -> str:
+        return summary(await self.ask(query(name, rtype, edns=edns, flags=flags)))
+
+
+def run(story: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(PATIENCE):
+            await story()
+
+    asyncio.run(bounded())
+
+
+def ede(message: dns.message.Message) -> list[tuple[int, str | None]]:
+    return [(int(one.code), one.text) for one in message.options if isinstance(one, dns.edns.EDEOption)]
+
+
+ADDRESS = {OUT: [f"{OUT}. 300 A 192.0.2.1"]}
+
+
+def test_a_name_outside_is_asked_for_once_and_kept() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS)
+        assert await scene.said(OUT) == "NOERROR ra | www.example.com. 300 IN A 192.0.2.1"
+        scene.now += 100
+        assert await scene.said("WWW.example.COM") == "NOERROR ra | WWW.example.COM. 200 IN A 192.0.2.1"
+        assert scene.upstream.asked == ["www.example.com. 1"]
+        assert await scene.said("nothing.example.com") == "NXDOMAIN ra | . SOA"
+        assert await scene.said("nothing.example.com") == "NXDOMAIN ra | . SOA"
+        assert len(scene.upstream.asked) == 2
+
+    run(story)
+
+
+@pytest.mark.parametrize("edns", [b"", opt(), opt(do=True), opt(options=option(10, b"8 octets"))])
+@pytest.mark.parametrize("flags", [0, RD, RD | AD, RD | CD])
+@pytest.mark.parametrize("name", [OUT, "Www.Example.com", "alias.example.com", "none.example.com", "big.example.com"])
+def test_what_is_at_hand_is_the_same_on_both_paths(name: str, flags: int, edns: bytes) -> None:
+    async def story() -> None:
+        script: Script = {
+            OUT: reply(OUT, "A", [f"{OUT}. 300 A 192.0.2.1", signature(f"{OUT}.", "A")], flags=0x81A0),
+            "alias.example.com": ["alias.example.com. 60 CNAME www.example.com.", f"{OUT}. 300 A 192.0.2.1"],
+            "big.example.com": [f"big.example.com. 300 A 192.0.2.{number}" for number in range(100)],
+        }
+        scene = Scene(script)
+        packet = query(name, "A", flags=flags, edns=edns)
+        first = await scene.ask(query(name, "A", flags=flags | RD, edns=edns))
+        again = scene.server.answer(packet, "udp", ("192.0.2.7", 5353))
+        slow = scene.server._slow(packet, "udp", ("192.0.2.7", 5353))
+        assert again == slow
+        assert again is not None
+        assert not callable(again)
+        assert (read(again).flags ^ read(first).flags) & ~RD == 0
+        assert summary(again) == summary(first)
+        assert len(scene.upstream.asked) == 1
+
+    run(story)
+
+
+def test_bits_and_signatures_go_to_those_who_want_them() -> None:
+    async def story() -> None:
+        signed = reply(OUT, "A", [f"{OUT}. 300 A 192.0.2.1", signature(f"{OUT}.", "A")], flags=0x81A0)
+        scene = Scene({OUT: signed})
+        plain, wants_ad = await scene.get(OUT), await scene.get(OUT, flags=RD | AD)
+        dnssec = read(await scene.ask(query(OUT, edns=opt(do=True))))
+        assert [len(message.answer) for message in (plain, wants_ad, dnssec)] == [1, 1, 2]
+        assert [bool(message.flags & AD) for message in (plain, wants_ad, dnssec)] == [False, True, True]
+        assert dnssec.ednsflags & dns.flags.DO
+        unchecked = await scene.get(OUT, flags=RD | CD)
+        assert unchecked.flags & CD
+        assert [(one.dnssec_ok, one.checking_disabled) for one in scene.upstream.questions] == [
+            (False, False),
+            (True, False),
+            (False, True),
+        ]
+
+    run(story)
+
+
+def test_without_recursion_only_what_is_known_is_told() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS)
+        assert await scene.said(OUT, flags=0) == "REFUSED ra"
+        await scene.said(OUT)
+        assert (await scene.said(OUT, flags=0)).startswith("NOERROR ra | www")
+        assert len(scene.upstream.asked) == 1
+
+    run(story)
+
+
+def test_the_longest_suffix_decides() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS, stub={"db.corp.example": ["db.corp.example. 60 A 10.9.9.9"]})
+        assert await scene.said("db.corp.example") == "NOERROR ra | db.corp.example. 60 IN A 10.9.9.9"
+        assert await scene.said("web.shop.svc.cluster.local") == (
+            "NOERROR aa ra | web.shop.svc.cluster.local. 5 IN A 10.96.0.10"
+        )
+        assert not scene.upstream.asked
+
+    run(story)
+
+
+def test_with_stub_domains_only_other_names_are_refused() -> None:
+    async def story() -> None:
+        scene = Scene(None, stub={})
+        assert await scene.said(OUT) == "REFUSED ra"
+        assert await scene.said("x.corp.example") == "NXDOMAIN ra | . SOA"
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("name", "rtype", "expected"),
+    [
+        ("localhost", "A", "NOERROR aa ra | localhost. 300 IN A 127.0.0.1"),
+        ("x.localhost", "AAAA", "NOERROR aa ra | x.localhost. 300 IN AAAA ::1"),
+        ("printer.local", "A", "NXDOMAIN aa ra | local. SOA"),
+        ("invalid", "TXT", "NXDOMAIN aa ra | invalid. SOA"),
+    ],
+)
+def test_special_names_stay_home(name: str, rtype: str, expected: str) -> None:
+    async def story() -> None:
+        scene = Scene({})
+        for flags in (0, RD):
+            assert await scene.said(name, rtype, flags=flags) == expected
+        assert not scene.upstream.asked
+
+    run(story)
+
+
+# Zones that fall through.
+
+FALLING = ZoneOptions(OPTIONS.domains, fallthrough=(parse_name("."),), upstream=True)
+
+
+def test_what_our_zones_lack_is_asked_for_and_nothing_else() -> None:
+    async def story() -> None:
+        scene = Scene({"x.cluster.local": ["x.cluster.local. 60 A 10.9.9.9"]}, options=FALLING)
+        assert await scene.said("x.cluster.local") == "NOERROR ra | x.cluster.local. 60 IN A 10.9.9.9"
+        assert await scene.said("nothing.shop.svc.cluster.local") == "NXDOMAIN ra | . SOA"
+        assert await scene.said("idle.shop.svc.cluster.local") == "NXDOMAIN ra | . SOA"
+        assert await scene.said("_tcp.web.shop.svc.cluster.local") == "NXDOMAIN ra | . SOA"
+        assert await scene.said("10.in-addr.arpa", "SOA") == "NXDOMAIN ra | . SOA"
+        asked = len(scene.upstream.asked)
+        assert await scene.said("web.shop.svc.cluster.local", "TXT") == "NOERROR aa ra | cluster.local. SOA"
+        assert await scene.said("cluster.local") == "NOERROR aa ra | cluster.local. SOA"
+        assert (await scene.said("in-addr.arpa", "SOA")).startswith("NOERROR aa ra | in-addr.arpa. 5 IN SOA")
+        assert (await scene.said("10.0.96.10.in-addr.arpa", "PTR")).startswith("NOERROR aa ra")
+        assert asked == len(scene.upstream.asked) == 5
+
+    run(story)
+
+
+def test_what_falls_through_is_ours_again_once_we_have_it() -> None:
+    async def story() -> None:
+        scene = Scene({}, options=FALLING, services=())
+        name = "10.0.96.10.in-addr.arpa"
+        assert await scene.said(name, "PTR") == "NXDOMAIN ra | . SOA"
+        scene = Scene({}, options=FALLING)
+        assert (await scene.said(name, "PTR")).startswith("NOERROR aa ra | 10.0.96.10.in-addr.arpa. 5 IN PTR web.shop")
+
+    run(story)
+
+
+def test_ranges_of_ours_and_private_ones_stay_home() -> None:
+    async def story() -> None:
+        options = ZoneOptions(OPTIONS.domains, fallthrough=(IN_ADDR,), upstream=True)
+        scene = Scene({}, options=options, ranges=[parse_name("96.10.in-addr.arpa")])
+        assert await scene.said("9.9.96.10.in-addr.arpa", "PTR") == "NXDOMAIN aa ra | in-addr.arpa. SOA"
+        assert not scene.upstream.asked
+        assert await scene.said("9.9.97.10.in-addr.arpa", "PTR") == "NXDOMAIN ra | . SOA"
+        scene = Scene({}, options=options, ranges=private_reverse())
+        assert await scene.said("9.9.97.10.in-addr.arpa", "PTR") == "NXDOMAIN aa ra | in-addr.arpa. SOA"
+        # Where the zone is not even ours, there is one all the same, and it is empty.
+        scene = Scene({}, options=ZoneOptions(OPTIONS.domains, (), upstream=True), ranges=private_reverse())
+        assert await scene.said("9.9.97.10.in-addr.arpa", "PTR") == "NXDOMAIN aa ra | 10.in-addr.arpa. SOA"
+        assert not scene.upstream.asked
+
+    run(story)
+
+
+def test_who_has_not_read_its_objects_passes_nothing_on() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS, options=FALLING)
+        for zone in scene.table.zones:
+            zone.miss = 2  # SERVFAIL
+        assert await scene.said("x.cluster.local") == "SERVFAIL ra"
+        assert (await scene.said(OUT)).startswith("NOERROR ra")
+
+    run(story)
+
+
+# Aliases.
+
+Z = "svc.cluster.local"
+DOCS = f"docs.shop.{Z}"
+LINK = f"{DOCS}. 5 IN CNAME docs.example.org."
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (["docs.example.org. 60 A 192.0.2.5"], f"NOERROR aa ra | {LINK} | docs.example.org. 60 IN A 192.0.2.5"),
+        (
+            ["docs.example.org. 60 CNAME c.example.net.", "c.example.net. 30 A 192.0.2.6"],
+            f"NOERROR aa ra | {LINK} | docs.example.org. 60 IN CNAME c.example.net. | c.example.net. 30 IN A 192.0.2.6",
+        ),
+        (None, f"NXDOMAIN aa ra | {LINK} | . SOA"),
+        (Unresolved(22, "all upstreams are silent"), f"SERVFAIL aa ra | {LINK}"),
+        (reply("docs.example.org", rcode=5), f"SERVFAIL aa ra | {LINK}"),
+        # Back into our zones: they have the last word.
+        (
+            [f"docs.example.org. 60 CNAME web.shop.{Z}.", f"web.shop.{Z}. 99 A 192.0.2.66"],
+            f"NOERROR aa ra | {LINK} | docs.example.org. 60 IN CNAME web.shop.{Z}. | web.shop.{Z}. 5 IN A 10.96.0.10",
+        ),
+        (
+            [f"docs.example.org. 60 CNAME no.shop.{Z}."],
+            f"NXDOMAIN aa ra | {LINK} | docs.example.org. 60 IN CNAME no.shop.{Z}. | cluster.local. SOA",
+        ),
+        (
+            [f"docs.example.org. 60 CNAME {DOCS}."],
+            "NOERROR aa ra | " + " | ".join([LINK, f"docs.example.org. 60 IN CNAME {DOCS}."] * 4),
+        ),
+    ],
+    ids=["address", "chain", "NXDOMAIN", "failure", "refusal", "back", "back, absent", "a loop through both"],
+)
+def test_an_alias_that_leads_out(said: Sequence[str] | bytes | Exception | None, expected: str) -> None:
+    async def story() -> None:
+        scene = Scene({"docs.example.org": said} if said is not None else {})
+        assert await scene.said(DOCS) == expected
+        assert await scene.said(DOCS) == expected, "from the cache"
+        assert len(scene.upstream.asked) == 1
+
+    run(story)
+
+
+@pytest.mark.parametrize(("rtype", "flags"), [("A", 0), ("CNAME", RD), ("ANY", RD)])
+def test_who_wants_just_the_alias_gets_it(rtype: str, flags: int) -> None:
+    async def story() -> None:
+        scene = Scene({})
+        assert await scene.said(DOCS, rtype, flags=flags) == f"NOERROR aa ra | {LINK}"
+        assert not scene.upstream.asked
+
+    run(story)
+
+
+def test_why_an_alias_leads_nowhere_is_told() -> None:
+    async def story() -> None:
+        scene = Scene({"docs.example.org": Unresolved(22, "all upstreams are silent")})
+        assert ede(await scene.get(DOCS)) == [(22, "all upstreams are silent")]
+
+    run(story)
+
+
+def test_an_alias_to_what_stays_home_ends_there() -> None:
+    async def story() -> None:
+        scene = Scene({}, services=[alias("s/a", "x.invalid"), alias("s/b", "localhost")])
+        assert await scene.said(f"a.s.{Z}") == f"NOERROR aa ra | a.s.{Z}. 5 IN CNAME x.invalid."
+        assert await scene.said(f"b.s.{Z}") == f"NOERROR aa ra | b.s.{Z}. 5 IN CNAME localhost."
+
+    run(story)
+
+
+def test_a_chain_from_a_stub_domain_is_followed_where_others_know_on() -> None:
+    async def story() -> None:
+        stub: Script = {"www.corp.example": [f"www.corp.example. 60 CNAME {OUT}."]}
+        scene = Scene(ADDRESS, stub=stub)
+        expected = f"NOERROR ra | www.corp.example. 60 IN CNAME {OUT}. | {OUT}. 300 IN A 192.0.2.1"
+        assert await scene.said("www.corp.example") == expected
+        assert await scene.said("www.corp.example") == expected
+        assert scene.stub.asked == ["www.corp.example. 1"]
+        assert scene.upstream.asked == [f"{OUT}. 1"]
+
+    run(story)
+
+
+def test_a_chain_from_others_into_our_zones_needs_nobody_else() -> None:
+    async def story() -> None:
+        web = f"web.shop.{Z}."
+        scene = Scene({OUT: [f"{OUT}. 60 CNAME {web}"]})
+        for _ in range(2):
+            assert await scene.said(OUT) == f"NOERROR ra | {OUT}. 60 IN CNAME {web} | {web} 5 IN A 10.96.0.10"
+        assert len(scene.upstream.asked) == 1
+
+    run(story)
+
+
+def test_a_long_answer_behind_an_alias_is_cut() -> None:
+    async def story() -> None:
+        many = [f"docs.example.org. 60 A 192.0.2.{number}" for number in range(100)]
+        scene = Scene({"docs.example.org": many})
+        message = await scene.get(DOCS)
+        assert message.flags & TC
+        assert 10 < len(message.answer) < 100
+        whole = read(await scene.ask(query(DOCS, edns=opt()), "tcp"))
+        assert len(whole.answer) == 101
+
+    run(story)
+
+
+# Loops.
+
+
+def test_a_question_that_comes_back_is_not_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        scene = Scene({})
+        trail = option(TRAIL, b"somebody" + MARK)
+        with caplog.at_level(logging.WARNING):
+            for _ in range(3):
+                message = read(await scene.ask(query(OUT, edns=opt(options=trail))))
+                assert message.rcode() == dns.rcode.SERVFAIL
+                assert ede(message) == [(0, "a forwarding loop: this question has been here before")]
+        assert not scene.upstream.asked
+        assert scene.forwarder.loops == 3
+        assert len(caplog.records) == 1
+        scene.now += 61
+        with caplog.at_level(logging.WARNING):
+            await scene.ask(query(OUT, edns=opt(options=trail)))
+        assert len(caplog.records) == 2
+
+    run(story)
+
+
+def test_our_mark_goes_with_every_question() -> None:
+    async def story() -> None:
+        scene = Scene({})
+        await scene.get(OUT)
+        await scene.ask(query("a.example.com", edns=opt(options=option(TRAIL, b"somebody"))))
+        assert scene.upstream.options == [option(TRAIL, MARK), option(TRAIL, b"somebody" + MARK)]
+        many = option(TRAIL, b"somebody" * 8)
+        assert read(await scene.ask(query("b.example.com", edns=opt(options=many)))).rcode() == dns.rcode.SERVFAIL
+
+    run(story)
+
+
+# Admission.
+
+
+def test_a_client_that_asks_for_too_much_is_refused_and_no_other() -> None:
+    async def story() -> None:
+        scene = Scene({}, limits=Limits(per_client=2))
+        scene.upstream.held = asyncio.Event()
+        waiting = [asyncio.create_task(scene.ask(query(f"n{number}.example.com"))) for number in range(2)]
+        await asyncio.sleep(0)
+        for edns in (b"", opt(), opt(options=option(10, b"8 octets")), opt(options=option(3, b""))):
+            message = read(await scene.ask(query("n3.example.com", edns=edns)))
+            assert message.rcode() == dns.rcode.SERVFAIL
+            assert message.flags & RA
+            assert not message.flags & AA
+            if edns:
+                assert ede(message) == [(0, "too many questions of this client wait for other servers")]
+                assert any(one.otype == 10 for one in message.options) == (edns[11:13] == b"\0\x0a")
+        assert scene.forwarder.admission.refused == 4
+        assert (await scene.said(f"web.shop.{Z}")).startswith("NOERROR aa")
+        assert await scene.said("localhost") == "NOERROR aa ra | localhost. 300 IN A 127.0.0.1"
+        assert await scene.said("n3.example.com", flags=0) == "REFUSED ra"
+        other = asyncio.create_task(scene.ask(query("n0.example.com"), address="192.0.2.8"))
+        await asyncio.sleep(0)
+        scene.upstream.held.set()
+        assert {read(await one).rcode() for one in (*waiting, other)} == {dns.rcode.NXDOMAIN}
+        assert scene.forwarder.admission.inside == 0
+        assert len(scene.upstream.asked) == 2, "two have asked for the same"
+
+    run(story)
+
+
+def test_what_is_known_is_told_however_many_wait() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS, limits=Limits(per_client=1, total=1))
+        await scene.get(OUT)
+        scene.upstream.held = asyncio.Event()
+        waiting = asyncio.create_task(scene.ask(query("a.example.com")))
+        await asyncio.sleep(0)
+        assert (await scene.said(OUT)).startswith("NOERROR")
+        message = await scene.get("b.example.com")
+        assert ede(message) == [(0, "too many questions wait for other servers")]
+        scene.upstream.held.set()
+        await waiting
+
+    run(story)
+
+
+def test_while_packets_pile_up_less_is_begun() -> None:
+    async def story() -> None:
+        scene = Scene({}, limits=Limits(pressed=1))
+        scene.upstream.held = asyncio.Event()
+        scene.pressed = True
+        waiting = asyncio.create_task(scene.ask(query("a.example.com")))
+        await asyncio.sleep(0)
+        assert (await scene.get("b.example.com")).rcode() == dns.rcode.SERVFAIL
+        scene.pressed = False
+        other = asyncio.create_task(scene.ask(query("b.example.com")))
+        await asyncio.sleep(0)
+        scene.upstream.held.set()
+        assert {read(await one).rcode() for one in (waiting, other)} == {dns.rcode.NXDOMAIN}
+
+    run(story)
+
+
+# Never passed on, and the end.
+
+
+@pytest.mark.parametrize("rtype", [251, 252, 253, 254, 249, 250, 41, 0])
+def test_no_transfer_and_no_meta_type_is_passed_on(rtype: int) -> None:
+    async def story() -> None:
+        scene = Scene({})
+        assert read(await scene.ask(query(OUT, rtype))).rcode() in (dns.rcode.REFUSED, 4, 1)
+        assert not scene.upstream.asked
+
+    run(story)
+
+
+def test_no_other_class_and_no_other_opcode_is_passed_on() -> None:
+    async def story() -> None:
+        scene = Scene({})
+        for rclass in (3, 4, 254, 255):
+            assert read(await scene.ask(query(OUT, "A", rclass=rclass))).rcode() == dns.rcode.REFUSED
+        for opcode in (1, 2, 4, 5):
+            assert (await scene.ask(query(OUT, flags=opcode << 11)))[3] & 15 == 4
+        assert not scene.upstream.asked
+
+    run(story)
+
+
+def test_any_of_others_is_asked_for_as_it_is() -> None:
+    async def story() -> None:
+        scene = Scene({OUT: [f"{OUT}. 300 A 192.0.2.1", f'{OUT}. 300 TXT "x"']})
+        assert (await scene.said(OUT, "ANY")).count(" | ") == 2
+        assert scene.upstream.asked == [f"{OUT}. 255"]
+
+    run(story)
+
+
+def test_the_end_waits_for_those_who_wait() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS)
+        await scene.forwarder.drain()
+        scene.upstream.held = asyncio.Event()
+        waiting = asyncio.create_task(scene.ask(query(OUT)))
+        await asyncio.sleep(0)
+        draining = asyncio.create_task(scene.forwarder.drain())
+        await asyncio.sleep(0)
+        assert not draining.done()
+        scene.upstream.held.set()
+        await draining
+        assert read(await waiting).answer
+        await scene.forwarder.close()
+        assert scene.upstream.closed
+
+    run(story)
+
+
+def test_an_end_that_does_not_wait_tells_so() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS)
+        scene.upstream.held = asyncio.Event()
+        waiting = asyncio.create_task(scene.ask(query(OUT, edns=opt())))
+        await asyncio.sleep(0)
+        await scene.forwarder.close()
+        message = read(await waiting)
+        assert (message.rcode(), ede(message)) == (dns.rcode.SERVFAIL, [(14, "the server is ending")])
+
+    run(story)
+
+
+def test_a_question_takes_no_longer_than_it_may() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS)
+        scene.forwarder._timeout = 0.01
+        scene.upstream.held = asyncio.Event()
+        message = await scene.get(OUT)
+        assert (message.rcode(), ede(message)) == (dns.rcode.SERVFAIL, [(23, "no answer in time")])
+
+    run(story)
