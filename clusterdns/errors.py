@@ -31,7 +31,8 @@ class Problem(msgspec.Struct, frozen=True, order=True):
     def __str__(self) -> str:
         where = f"{self.path}:{self.line}" if self.line else self.path
         subject = f" {self.subject}" if self.subject else ""
-        return printable(f"{where}: {self.severity} {self.code}{subject}: {self.text}; {self.remedy}")
+        begin = f"{where}: " if where else ""  # an object of an API is in no file
+        return printable(f"{begin}{self.severity} {self.code}{subject}: {self.text}; {self.remedy}")
 
 
 def printable(text: str) -> str:

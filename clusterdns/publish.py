@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from clusterdns.cluster.events import Event, Source
+from clusterdns.cluster.events import Event, Rounds
 from clusterdns.collector import collector_paused
+from clusterdns.histogram import PROGRAMMING, TIME, Histogram
 from clusterdns.world import World
 
 Result = TypeVar("Result")
@@ -42,17 +43,22 @@ class Publisher:
         wall: Callable[[], float] = time.time,
         after: Callable[[], None] = lambda: None,
     ) -> None:
-        """*monotonic* and *wall*: seconds.  *after* is called behind every round."""
+        """*monotonic* and *wall*: seconds.  *after* is called behind every round.
+
+        *seconds* says how long rounds took, *lag* how old changes were when they were published.
+        """
         self._world = world
         self._monotonic = monotonic
         self._wall = wall
         self.after = after
         self.rounds = 0
+        self.seconds, self.lag = Histogram(TIME), Histogram(PROGRAMMING)
+        self._last: float | None = None  # when the last round was published
         self.first_round = asyncio.Event()
         self.quiet = asyncio.Event()  # no round is under way, so that state, controllers and tree say the same
         self.quiet.set()
 
-    async def run(self, source: Source) -> None:
+    async def run(self, source: Rounds) -> None:
         """Endless, like the source.  Raises what the source raises."""
         async for events in source.rounds():
             await self.round(source.name, events)
@@ -68,9 +74,11 @@ class Publisher:
         self._world.commit(prepared, int(self._wall()))
         await self._in_slices(self._world.forget())
         self.rounds += 1
+        self._last = self._monotonic()
         self.quiet.set()
         self.first_round.set()
         done = Round(changed, prepared.change.size, self._monotonic() - started, self._world.serial)
+        self.seconds.observe(done.seconds)
         logger.info(
             "round %d: %d objects changed, %d names written, %d removed, %d in all, %.0f ms, serial %d",
             self.rounds,
@@ -83,6 +91,11 @@ class Publisher:
         )
         self.after()
         return done
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last round; None before the first."""
+        return None if self._last is None else self._monotonic() - self._last
 
     async def _in_slices(self, steps: Generator[None, None, Result]) -> Result:
         until = self._monotonic() + SLICE_SECONDS

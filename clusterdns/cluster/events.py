@@ -72,8 +72,8 @@ class SourceStatus(Struct, frozen=True):
         return f"not listed yet: {', '.join(missing)}" if missing else self.error or "the first scan is not finished"
 
 
-class Source(Protocol):
-    """Files and an API server look alike from here."""
+class Rounds(Protocol):
+    """What publishing needs of a source."""
 
     name: str
 
@@ -82,6 +82,10 @@ class Source(Protocol):
 
         Reconnects by itself.  Raises BackendError only when retrying cannot help.
         """
+
+
+class Source(Rounds, Protocol):
+    """Files and an API server look alike from here."""
 
     @property
     def problems(self) -> Sequence[Problem]:

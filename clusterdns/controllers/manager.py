@@ -48,6 +48,11 @@ class Controllers:
         self._dirty: set[Key] = set()
         self.stood: frozenset[Key] = frozenset()  # stand-ins that came, went or changed in the last round
 
+    @property
+    def enabled(self) -> bool:
+        """False: others have done it all."""
+        return self._enabled
+
     def update(self, state: State, changes: Sequence[Changed]) -> set[Key]:
         """Takes in a round's *changes*, which *state* already has; returns the Services whose Published may be new."""
         self.take(state, changes)

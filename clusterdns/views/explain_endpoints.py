@@ -87,8 +87,17 @@ def _line(
     if pod and inside:
         cause = _unnamed(service, pod, host)
     pod_names = world.table.options.filters.endpoint_pod_names
-    item = told(world, pod) if pod else told(world, piece) if piece.managed_by != MANAGED_BY else "address as written"
-    return EndpointLine(inside, address_text(endpoint.address), item, endpoint_label(endpoint, pod_names), cause)
+    name = endpoint_label(endpoint, pod_names)
+    return EndpointLine(inside, address_text(endpoint.address), _author(world, pod, piece, endpoint), name, cause)
+
+
+def _author(world: World, pod: Pod | None, piece: EndpointSlice, endpoint: Endpoint) -> str:
+    """Whose address an endpoint is, or else who wrote it."""
+    if pod:
+        return told(world, pod)
+    if piece.managed_by == SLICE_CONTROLLER and endpoint.target:
+        return f"Pod {piece.key.namespace}/{endpoint.target}, by {told(world, piece)}"
+    return told(world, piece) if piece.managed_by != MANAGED_BY else "address as written"
 
 
 def _unnamed(service: Service, pod: Pod, host: str) -> Cause | None:
@@ -194,7 +203,9 @@ def _makers(world: World, published: Published, selected: list[Pod]) -> Iterator
     service, state = published.service, world.state
     managers = {piece.managed_by for piece in published.slices}
     if service.selector:
-        yield f"selector {selector_text(service)}: {_count(len(selected), 'pod')}"
+        # A cluster's own controllers have looked for pods, which are not known here.
+        pods = f": {_count(len(selected), 'pod')}" if world.controllers.enabled else ""
+        yield f"selector {selector_text(service)}{pods}"
     stood = dict.fromkeys(pod.stand_in + _workload_place(world, pod) for pod in selected if pod.stand_in)
     for owner in list(stood)[:_NEAR]:
         yield f"stand-ins of {owner.replace(', ', ' (', 1)}{')' * (', ' in owner)}"
