@@ -15,7 +15,7 @@ from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.placing import respond, sections
 from clusterdns.forward.walk import walk
-from clusterdns.zone.names import parse_name, to_text
+from clusterdns.zone.names import Name, parse_name
 from clusterdns.zone.prepared import QUESTION_AT
 
 SOA = "example.com. 300 SOA ns.example.com. admin.example.com. 1 7200 3600 86400 60"
@@ -77,14 +77,20 @@ def signature(owner: str, covered: str, ttl: int = 300) -> str:
 
 
 def resolve(
-    name: str, rtype: str | int = "A", *, target: str = "", limit: int = 65535, edns: bytes = opt(), flags: int = RD
+    name: str | bytes,
+    rtype: str | int = "A",
+    *,
+    target: str | bytes = "",
+    limit: int = 65535,
+    edns: bytes = opt(),
+    flags: int = RD,
 ) -> Resolve:
     """A client's question; with *target* it is for an alias of ours that leads there."""
     asks = gate.parse(query(name, number(rtype), edns=edns, flags=flags))
     assert isinstance(asks, gate.Query)
     if not target:
         return Resolve(asks, asks.qname, (), QUESTION_AT, RA, limit, "udp", "192.0.2.1", None)  # type: ignore[arg-type]
-    end = parse_name(target)
+    end = Name(target) if isinstance(target, bytes) else parse_name(target)
     link = raw(b"\xc0\x0c", "CNAME", end, 5)
     at = QUESTION_AT + len(asks.question) + len(link) - len(end)
     return Resolve(asks, end, (link,), at, RA, limit, "udp", "192.0.2.1", None)  # type: ignore[arg-type]
@@ -132,8 +138,9 @@ def survives(packet: bytes, asks: Question) -> Foreign | None:
     except PeerError:
         return None
     check(foreign, asks)
-    name, edns = to_text(asks.name), opt(do=asks.dnssec_ok)
-    asking, aliased = (resolve(one, asks.rtype, target=two, edns=edns) for one, two in ((name, ""), ("a.test.", name)))
+    edns = opt(do=asks.dnssec_ok)
+    asking = resolve(asks.name, asks.rtype, edns=edns)
+    aliased = resolve("a.test.", asks.rtype, target=asks.name, edns=edns)
     fresh = shape(respond(asking, foreign, foreign.wire))
     assert fresh == shape(respond(asking, foreign, sections(foreign, 7)))
     assert fresh == shape(respond(aliased, foreign, sections(foreign, 7)))[1:]

@@ -52,7 +52,7 @@ class Writer:
         of_owner = sum(at < fixed for at in pointers)
         if owns_question:
             self._refer(self._question_at)
-            insort(self._moved, (begin, fixed, self._question_at - begin))
+            self._note(begin, fixed, self._question_at)
         else:
             self._copy(begin, fixed, pointers[:of_owner])
         ttl = len(octets)
@@ -69,7 +69,7 @@ class Writer:
     def _copy(self, at: int, end: int, pointers: Sequence[int]) -> None:
         for here in pointers:
             self._keep(at, here)
-            insort(self._moved, (here, here + 1, self._start + len(self.octets) - here))
+            self._note(here, here + 1, self._start + len(self.octets))
             target = (self._packet[here] & 0x3F) << 8 | self._packet[here + 1]
             place = self._place(target) if target in self._known else None
             if place is None or place > MAX_TARGET:
@@ -81,8 +81,15 @@ class Writer:
 
     def _keep(self, at: int, end: int) -> None:
         if at < end:
-            insort(self._moved, (at, end, self._start + len(self.octets) - at))
+            self._note(at, end, self._start + len(self.octets))
             self.octets += self._packet[at:end]
+
+    def _note(self, begin: int, end: int, place: int) -> None:
+        moved = begin, end, place - begin
+        if not self._moved or self._moved[-1] < moved:
+            self._moved.append(moved)
+        else:
+            insort(self._moved, moved)
 
     def _place(self, target: int) -> int | None:
         """Where it is now what stood at *target*."""
