@@ -5,6 +5,7 @@ import sys
 from types import FrameType
 
 import cli
+import kubernetes
 import reload
 import restart
 import scale
@@ -12,6 +13,7 @@ import speed
 
 BENCHMARKS = {
     "cli": cli.main,
+    "kubernetes": kubernetes.main,
     "reload": reload.main,
     "restart": restart.main,
     "scale": scale.main,

@@ -47,8 +47,8 @@ def binary(name: str) -> Path:
 
 
 @contextmanager
-def control_plane(folder: Path) -> Iterator[ControlPlane]:
-    """Data, keys and logs go to *folder*, which is empty."""
+def control_plane(folder: Path, *, controllers: bool = True) -> Iterator[ControlPlane]:
+    """Data, keys and logs go to *folder*, which is empty.  *controllers*: where there are any, they run."""
     with ExitStack() as stack:
         etcd, etcd_url = _etcd(folder, stack)
         tokens = {name: secrets.token_hex(16) for name in ("admin", READER)}
@@ -62,7 +62,7 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
         _allow_reading(api)
         for name, token in tokens.items():
             _write_kubeconfig(folder / f"{name}.kubeconfig", port, certificate, name, token)
-        controllers = not missing("kube-controller-manager")
+        controllers = controllers and not missing("kube-controller-manager")
         if controllers:
             _controllers(folder, stack)
         yield ControlPlane(api, controllers, folder / f"{READER}.kubeconfig", etcd, etcd_url, api_server)
