@@ -1,6 +1,6 @@
 """What the HTTP address answers: ``/health``, ``/ready``, and ``/api`` for the commands."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -8,7 +8,10 @@ from aiohttp import web
 
 from clusterdns.admin import env
 from clusterdns.admin.api import Api, Shows
+from clusterdns.admin.cache import CacheApi, Caching
 from clusterdns.admin.guard import Guard
+from clusterdns.admin.scrape import Scrape
+from clusterdns.metrics import Sample
 
 VERBOSE = 100  # problems in one answer
 
@@ -23,15 +26,22 @@ class State(env.State, Protocol):
     def status(self) -> object:
         """How the server is, for JSON."""
 
+    def samples(self) -> Callable[[], Iterable[Sample]]:
+        """For the page of metrics, see ``scrape``."""
 
-def runner(state: State, shows: Shows | None, token: Callable[[], str]) -> web.AppRunner:
-    """*shows*: what ``/api`` tells besides the variables; *token* as in Guard."""
+
+def runner(
+    state: State, shows: Shows | None, token: Callable[[], str], caching: Callable[[], Caching | None]
+) -> web.AppRunner:
+    """*shows*: what ``/api`` tells besides the variables; *token* as in Guard, *caching* as in CacheApi."""
     application = web.Application(middlewares=[Guard(token).middleware()])
     health = _Health(state, shows)
     application.router.add_get("/health", health.health)
     application.router.add_get("/ready", health.ready)
+    application.router.add_get("/metrics", _Metrics(state).metrics)
     application.router.add_get("/api/v1/env", env.EnvApi(state).get)
     application.router.add_get("/api/v1/status", health.status)
+    CacheApi(caching).add_to(application)
     if shows:
         Api(shows).add_to(application)
     application.on_response_prepare.append(_without_server)
@@ -58,6 +68,16 @@ class _Health:
 
     async def status(self, _: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(self._state.status()), content_type="application/json")
+
+
+class _Metrics:
+    def __init__(self, state: State) -> None:
+        self._scrape = Scrape(state.samples)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        wanted = (", ".join(request.headers.getall(name, ())) for name in ("Accept", "Accept-Encoding"))
+        page = await self._scrape.page(*wanted)
+        return web.Response(body=page.body, headers=page.headers)
 
 
 async def _without_server(_: web.Request, response: web.StreamResponse) -> None:

@@ -1,4 +1,4 @@
-"""Who may read ``/api``: what runs in a cluster is nobody else's business."""
+"""Who may use ``/api``: what runs in a cluster is nobody else's business."""
 
 from collections.abc import Awaitable, Callable
 from hmac import compare_digest
@@ -9,11 +9,16 @@ from aiohttp.typedefs import Middleware
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_READING = ("GET", "HEAD")
+
 
 class Guard:
     """*token* gives what callers must show as ``Authorization: Bearer``, on every address.
 
     "": nobody is asked; the paths are there on loopback addresses only.
+
+    Whatever changes something is refused to pages of the web: a browser sends their forms to any address, and cannot
+    help saying with ``Origin`` that it does.
     """
 
     def __init__(self, token: Callable[[], str]) -> None:
@@ -35,6 +40,8 @@ class Guard:
                 raise web.HTTPUnauthorized(text="a token is needed\n", headers={"WWW-Authenticate": "Bearer"})
         elif not _is_loopback(request) or not _is_address(request.host):
             raise web.HTTPNotFound
+        if request.method not in _READING and "Origin" in request.headers:
+            raise web.HTTPForbidden(text="not for pages of the web\n")
 
 
 def _is_loopback(request: web.Request) -> bool:

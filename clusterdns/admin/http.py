@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from clusterdns.admin.api import Shows
     from clusterdns.admin.application import State
+    from clusterdns.admin.cache import Caching
 
 Address = tuple[str, int]  # an IP address as text, and a port
 
@@ -28,9 +29,15 @@ _BACKLOG = 128
 class HttpServer:
     """Serves on any number of addresses from ``start`` to ``stop``."""
 
-    def __init__(self, state: "State", shows: "Shows | None" = None, token: Callable[[], str] = str) -> None:
-        """*shows*: what ``/api`` tells besides the variables; *token* as in Guard."""
-        self._state, self._shows, self._token = state, shows, token
+    def __init__(
+        self,
+        state: "State",
+        shows: "Shows | None" = None,
+        token: Callable[[], str] = str,
+        caching: "Callable[[], Caching | None]" = lambda: None,
+    ) -> None:
+        """*shows*: what ``/api`` tells besides the variables; *token* as in Guard, *caching* as in CacheApi."""
+        self._state, self._shows, self._token, self._caching = state, shows, token, caching
         self._sockets: dict[Address, socket.socket] = {}  # by what was asked for, where port 0 stays 0
         self._sites: dict[Address, web.SockSite] = {}
         self._opening: asyncio.Task[web.AppRunner] | None = None  # its result serves
@@ -75,7 +82,7 @@ class HttpServer:
 
     async def _opened(self) -> "web.AppRunner":
         application = await asyncio.to_thread(import_module, "clusterdns.admin.application")
-        runner: web.AppRunner = application.runner(self._state, self._shows, self._token)
+        runner: web.AppRunner = application.runner(self._state, self._shows, self._token, self._caching)
         await runner.setup()
         for address in self._sockets:
             await self._serve(address, runner)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from clusterdns import __version__
+from clusterdns.cli.cache import cache
 from clusterdns.cli.check import check
 from clusterdns.cli.config import config
 from clusterdns.cli.describe import describe
@@ -39,7 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
 )
-for _command in (serve, query, get, describe, explain, diff, check, export, env, resolvconf, status):
+for _command in (serve, query, get, describe, explain, diff, check, export, env, resolvconf, status, cache):
     app.command()(_command)
 app.add_typer(config, name="config")
 # What follows the first word is the other command's, options too.

@@ -51,10 +51,10 @@ def loaded_world(sources: Sequence[str], config: str | None) -> "tuple[World, tu
     return own, (*loaded.report.problems, *own.problems())
 
 
-def ask(server: str | None, path: str, *, patience: float = SECONDS, **parameters: str) -> Any:
+def ask(server: str | None, path: str, *, method: str = "GET", patience: float = SECONDS, **parameters: str) -> Any:
     """The JSON that *server* has at *path*, such as ``"/api/v1/services"``; None where it has no news.
 
-    *patience*: seconds for each part of the answer.
+    *method*: POST for what changes something.  *patience*: seconds for each part of the answer.
     Raises OperatorError for an URL that means nothing, BackendError when the server does not answer or refuses.
     """
     import http.client
@@ -67,7 +67,8 @@ def ask(server: str | None, path: str, *, patience: float = SECONDS, **parameter
     token = os.environ.get("CLUSTERDNS_HTTP_TOKEN", "")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        connection.request("GET", prefix + path + ("?" + urlencode(parameters) if parameters else ""), headers=headers)
+        query = "?" + urlencode(parameters) if parameters else ""
+        connection.request(method, prefix + path + query, headers=headers)
         response = connection.getresponse()
         body = response.read()
         if response.status == 204:
@@ -99,7 +100,7 @@ def _refusal(path: str, status: int, reason: str, body: bytes) -> str:
     from clusterdns.errors import printable
 
     said = body.decode(errors="replace").strip()
-    if status in (400, 503) and said and len(said) < _SAID and not said.startswith((str(status), "<")):
+    if status in (400, 404, 503) and said and len(said) < _SAID and not said.startswith((str(status), "<")):
         return printable(said)
     return f"{path}: {status} {reason}"
 

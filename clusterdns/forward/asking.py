@@ -49,7 +49,7 @@ class Timers(Protocol):
 class Prefetch(Struct, frozen=True):
     """A name that was asked for *hits* times since it was stored is refreshed in the last tenth of its TTL.
 
-    *together*: how many at a time; 0: none.
+    Looked at with the first question of a second.  *together*: how many at a time; 0: none.
     """
 
     hits: int = 3
