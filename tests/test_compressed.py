@@ -66,12 +66,12 @@ def test_steps_are_counted() -> None:
 
 @given(
     st.lists(
-        st.sampled_from([b"\1a", b"\2BC", b"\0", b"\xc0\x0c", b"\xc0\x21", b"\xc0\x23", b"\xc0", b"\x40", b"\3"]),
+        st.sampled_from([b"\1a", b"\2BC", b"\0", b"\xc0\x0c", b"\xc0\x21", b"\xc0\x23", b"\x40", b"\3"]),
         max_size=9,
     )
 )
 def test_the_same_as_dnspython(parts: list[bytes]) -> None:
-    """One name behind the other, until there is none."""
+    """One name behind the other, until there is none; only that pointers into the header lead nowhere here."""
     octets, at = BEFORE + b"".join(parts), START
     reader = Names(octets, WWW)
     while True:
