@@ -11,8 +11,9 @@ import dns.rcode
 import pytest
 from packets import AA, AD, CD, RA, RD, TC, opt, option, query, read, summary
 from replies import reply, signature
-from strategies import OPTIONS, SHOP, Published, alias, table_of
+from strategies import OPTIONS, SHOP, alias, table_of
 
+from clusterdns.cluster.model import Published
 from clusterdns.engine import answer
 from clusterdns.engine.cookies import Cookies
 from clusterdns.engine.edns import TRAIL
