@@ -14,7 +14,7 @@ from clusterdns.engine.answer import Responder
 from clusterdns.engine.responders import Responders
 from clusterdns.errors import BackendError, Problem
 from clusterdns.live import Known, Live
-from clusterdns.options import controller_options, file_limits, manners, zone_options
+from clusterdns.options import controller_options, file_limits, manners, plugins, zone_options
 from clusterdns.problem_log import log_news
 from clusterdns.publish import Publisher
 from clusterdns.sources.allocations import AllocationFile, Keeper
@@ -45,9 +45,10 @@ class Backend:
         self.publisher = Publisher(self.world, after=self._after_round)
         self._keeper = Keeper(file, self.world.controllers.export) if file else None
         self._tasks: list[asyncio.Task[None]] = []
-        self._told: tuple[Problem, ...] = ()  # problems between objects, as last logged
+        self.told: tuple[Problem, ...] = ()  # problems between objects, as last logged
         make = partial(Responder, self.world.table, order=settings.answer_order, manners=manners(settings))
         self.responders = Responders(make)
+        self.plugins = plugins(settings)
         self.source: Source
         self.live: Live | None = None
         if live:
@@ -125,7 +126,7 @@ class Backend:
 
     def problems(self) -> list[Problem]:
         """Of documents and between objects, by path and line."""
-        return sorted((*self.source.problems, *self._told))
+        return sorted((*self.source.problems, *self.told))
 
     def services(self) -> list[Service] | None:
         """As they are published; None before the first round."""
@@ -133,8 +134,8 @@ class Backend:
 
     def _after_round(self) -> None:
         problems = self.world.controllers.problems()
-        log_news(logger, self._told, problems)
-        self._told = problems
+        log_news(logger, self.told, problems)
+        self.told = problems
         self._turned()
         if self.live:
             self.live.after_round()

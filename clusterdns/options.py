@@ -10,18 +10,24 @@ from clusterdns.config import Settings
 from clusterdns.controllers.manager import ControllerOptions
 from clusterdns.engine.cookies import Cookies
 from clusterdns.engine.manners import Manners
+from clusterdns.forward.routing import Routes, private_reverse
 from clusterdns.zone.filters import Filters
-from clusterdns.zone.names import parse_name
-from clusterdns.zone.reverse import IN_ADDR, IP6, is_reverse
+from clusterdns.zone.names import Name, parse_name
+from clusterdns.zone.reverse import IN_ADDR, IP6, is_reverse, zones_of
 from clusterdns.zone.tree import ZoneOptions
 
 _RANDOM_SECRET = os.urandom(16)  # for the life of the process: cookies outlive a reload
 
 
-def zone_options(settings: Settings, hosts: Sequence[str]) -> ZoneOptions:
-    """*hosts*: the addresses that the zones' name server has unless ``ns_addresses`` names others."""
+def zone_options(settings: Settings, hosts: Sequence[str], *, serves: bool = True) -> ZoneOptions:
+    """*hosts*: the addresses that the zones' name server has unless ``ns_addresses`` names others.
+
+    *serves*: there are zones of ours, whatever the source; a server without objects has none.
+    """
     addresses = settings.ns_addresses or tuple(map(parse_address, hosts))
     zones = tuple(map(parse_name, settings.zones)) or (parse_name(settings.domain), IN_ADDR, IP6)
+    if not serves:
+        zones = ()
     return ZoneOptions(
         domains=tuple(zone for zone in zones if not is_reverse(zone)),
         reverse=tuple(zone for zone in zones if is_reverse(zone)),
@@ -32,7 +38,23 @@ def zone_options(settings: Settings, hosts: Sequence[str]) -> ZoneOptions:
         wildcards=settings.wildcards,
         fallthrough=tuple(map(parse_name, settings.fallthrough)),
         upstream=bool(settings.upstream),
+        stubs=tuple(parse_name(suffix) for suffix, _ in settings.stub_domains),
+        ranges=_ranges(settings) if serves else (),
     )
+
+
+def _ranges(settings: Settings) -> tuple[Name, ...]:
+    """The reverse names of Services and pods, which nobody else can know."""
+    return tuple(zone for network in (*settings.service_cidr, *settings.pod_cidr) for zone in zones_of(network))
+
+
+def routes(settings: Settings, zones: ZoneOptions) -> Routes | None:
+    """None: nobody is asked for anything."""
+    if not zones.upstream and not zones.stubs:
+        return None
+    kept = tuple(map(parse_name, settings.kept_home))
+    private = private_reverse() if settings.local_reverse else ()
+    return Routes(zones.apexes(), zones.stubs, kept=kept, ranges=(*zones.ranges, *private), upstream=zones.upstream)
 
 
 def filters(settings: Settings) -> Filters:
@@ -55,6 +77,12 @@ def manners(settings: Settings) -> Manners:
         cookies=Cookies(settings.cookie_secrets or (_RANDOM_SECRET,)),
         clock=time.time,
     )
+
+
+def plugins(settings: Settings) -> list[str]:
+    """What takes part in answering for our zones, in the words of CoreDNS, whose plugins these are."""
+    chosen = {"loadbalance": settings.answer_order != "fixed"}
+    return ["kubernetes", *(name for name, wanted in chosen.items() if wanted)]
 
 
 def file_limits(settings: Settings) -> Limits:

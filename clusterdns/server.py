@@ -2,11 +2,13 @@
 
 import asyncio
 import gc
+import hashlib
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from msgspec.structs import asdict
 
@@ -17,6 +19,9 @@ from clusterdns.backend import Backend
 from clusterdns.cluster.model import Service
 from clusterdns.config import Settings
 from clusterdns.errors import BackendError, OperatorError
+from clusterdns.metrics import Sample
+from clusterdns.pauses import Pauses
+from clusterdns.readings import Readings
 from clusterdns.supervisor import Supervisor
 from clusterdns.transports.crowd import Limits
 from clusterdns.transports.inherited import Pairs
@@ -36,6 +41,8 @@ RELOAD_SECONDS = 10.0  # that other settings wait for a live source before they 
 
 # What can change without another world: addresses of ours, and how to end.
 _OUTSIDE = ("listen", "http", "http_token", "lameduck", "max_staleness", "tcp_connections", "tcp_per_client")
+
+_SECRET = ("cookie_secrets", "http_token")
 
 Load = Callable[[], Settings]
 
@@ -64,6 +71,9 @@ class Server:
         self._window = Window(_shown(self._backend))
         self._listeners = Listeners(inherited)
         self._http = HttpServer(self, self._window, lambda: self._settings.http_token)
+        self.panics = self.reloads_failed = 0
+        self._pauses = Pauses()
+        self._readings = Readings(self, self._listeners, lambda: self._backend, self._pauses)
         self._ending = asyncio.Event()
         self._patient = True  # SIGTERM; SIGINT is not
         self._failure: BaseException | None = None  # what ended the source
@@ -104,6 +114,16 @@ class Server:
             problems=len(backend.problems()),
         )
 
+    def samples(self) -> Callable[[], Iterable[Sample]]:
+        """For the page of metrics."""
+        return self._readings.take()
+
+    @property
+    def settings_hash(self) -> str:
+        """SHA-512 of the settings in use, in hexadecimal; of secrets it tells nothing, since they might be guessed."""
+        told = {name: value for name, value in asdict(self._settings).items() if name not in _SECRET}
+        return hashlib.sha512(repr(told).encode()).hexdigest()
+
     def services(self) -> list[Service] | None:
         """As they are published; None before the first round."""
         return self._backend.services()
@@ -111,6 +131,8 @@ class Server:
     async def run(self) -> int:
         """The exit status.  Raises OperatorError for what keeps it from starting."""
         self._handle_signals()
+        asyncio.get_running_loop().set_exception_handler(self._count_panic)
+        self._pauses.start()
         try:
             http = await self._http.start(self._settings.http)
             if await self._started():
@@ -134,6 +156,11 @@ class Server:
         loop.add_signal_handler(signal.SIGTERM, self._end, True)
         loop.add_signal_handler(signal.SIGINT, self._end, False)
         loop.add_signal_handler(signal.SIGHUP, self._spawn_reload)
+
+    def _count_panic(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Nothing that escapes ends the process; it is told with its traceback."""
+        self.panics += 1
+        loop.default_exception_handler(context)
 
     def _end(self, patient: bool) -> None:
         self._patient = patient
@@ -200,6 +227,7 @@ class Server:
                 seen, quiet_since = queries, loop.time()
 
     async def _close(self) -> None:
+        self._pauses.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -236,6 +264,7 @@ class Server:
                     await self._change(settings)
                 self._backend.source.refresh()
             except (OperatorError, BackendError) as fault:
+                self.reloads_failed += 1
                 for line in str(fault).splitlines():
                     logger.error("settings not reloaded: %s", line)
             finally:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from foreign import AAAA, A, asked, foreign, nodata, nxdomain
@@ -15,6 +15,7 @@ from clusterdns.forward.asking import Asker
 from clusterdns.forward.cache import Cache
 from clusterdns.forward.inspecting import Inspection
 from clusterdns.forward.kept import Bounds, Outcome
+from clusterdns.metrics import Sample
 
 
 async def _nobody(_: Question) -> Foreign:
@@ -63,6 +64,9 @@ class _State:
 
     def status(self) -> object:
         return {}
+
+    def samples(self) -> Callable[[], Iterable[Sample]]:
+        return tuple
 
 
 @contextmanager

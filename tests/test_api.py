@@ -5,7 +5,7 @@ import gc
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Key, Service, ServicePort
 from clusterdns.config import load_settings
 from clusterdns.errors import Problem
+from clusterdns.metrics import Sample
 from clusterdns.options import controller_options, zone_options
 from clusterdns.publish import Publisher
 from clusterdns.sources.reading import load
@@ -51,6 +52,9 @@ class Life:
 
     def status(self) -> object:
         return {}
+
+    def samples(self) -> Callable[[], Iterable[Sample]]:
+        return tuple
 
     def services(self) -> list[Service]:
         return []

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import aiohttp
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from clusterdns.admin.http import Address, HttpServer
 from clusterdns.cluster.model import Key, Service, ServicePort
 from clusterdns.errors import OperatorError
+from clusterdns.metrics import Sample
 from clusterdns.transports.sockets import local_addresses
 
 
@@ -38,6 +39,9 @@ class Reasons:
 
     def status(self) -> object:
         return {"ready": not self.reasons}
+
+    def samples(self) -> Callable[[], Iterable[Sample]]:
+        return tuple
 
     def services(self) -> Sequence[Service] | None:
         return self.published

@@ -106,6 +106,10 @@ class State:
             return list(layers[0].values())
         return list({key: item for layer in reversed(layers) for key, item in layer.items()}.values())
 
+    def counts(self) -> dict[Kind, int]:
+        """How many objects of each kind there are, those that do not serve included."""
+        return {kind: sum(map(len, layers)) for kind, layers in self._layers.items()}
+
     def workloads(self) -> Iterator[Workload]:
         for kind in WORKLOADS:
             yield from cast("Iterator[Workload]", self.all(kind))

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from clusterdns.engine.tally import Tally
-from clusterdns.transports.sockets import Address
+from clusterdns.transports.sockets import Address, address_text
 
 
 class Door(NamedTuple):
@@ -15,6 +15,12 @@ class Door(NamedTuple):
     server: str  # "dns://10.96.0.10:53"; "dns://:53" for a wildcard
     proto: str  # udp | tcp
     family: str  # "1": IPv4, "2": IPv6
+
+
+def server_of(address: Address) -> str:
+    """How metrics name a listening address."""
+    host, port = address
+    return f"dns://:{port}" if ip_address(host).is_unspecified else f"dns://{address_text(address)}"
 
 
 class Doors:
@@ -27,10 +33,7 @@ class Doors:
 
     def tally(self, address: Address, proto: str) -> Tally:
         """*address*: as configured, with the port that it became."""
-        host, port = address
-        ip = ip_address(host)
-        shown = "" if ip.is_unspecified else f"[{host}]" if ip.version == 6 else host
-        door = Door(f"dns://{shown}:{port}", proto, "1" if ip.version == 4 else "2")
+        door = Door(server_of(address), proto, "2" if ":" in address[0] else "1")
         if door not in self.tallies:
             self.tallies[door] = Tally(self._clock)
         return self.tallies[door]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from clusterdns.transports.answers import Answers
 from clusterdns.transports.crowd import Crowd, Limits
-from clusterdns.transports.doors import Doors
+from clusterdns.transports.doors import Doors, server_of
 from clusterdns.transports.inherited import Pairs
 from clusterdns.transports.sockets import Address, allow_files, bind_pairs
 from clusterdns.transports.stream import StreamListener
@@ -81,6 +81,12 @@ class Listeners:
     def bound(self) -> list[Address]:
         """Where queries are answered, with the ports that port 0 became."""
         return [udp.address for pairs in self._open.values() for udp, _ in pairs]
+
+    @property
+    def servers(self) -> list[str]:
+        """How metrics name what is listened on."""
+        found = {server_of((host, pairs[0][0].address[1])): None for (host, _), pairs in self._open.items()}
+        return list(found)
 
     @property
     def queries(self) -> int:

@@ -70,7 +70,7 @@ class UdpListener:
                 try:
                     send(response, peer)
                 except OSError:  # a full buffer, an unroutable or forged source: the client asks again
-                    self.unsent += 1
+                    self._lost()
             elif response is not None:
                 self._wait(response, peer)
         self.queries += _BATCH
@@ -89,4 +89,8 @@ class UdpListener:
         try:
             self._sock.sendto(response, peer)
         except OSError:
-            self.unsent += 1
+            self._lost()
+
+    def _lost(self) -> None:
+        self.unsent += 1
+        self.tally.silent["unsent"] += 1
