@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from clusterdns.cluster.events import SourceStatus
+from clusterdns.errors import printable
 from clusterdns.views.ages import human_duration
 from clusterdns.views.columns import DESCRIPTION, TABLE, align
 
@@ -53,7 +54,7 @@ def _about(status: Status) -> Iterator[tuple[str, str]]:
 
 def _lines(status: Status) -> list[str]:
     """What is wrong, with an empty line behind it."""
-    found = [*status.reasons, *status.notes]
+    found = [*map(printable, (*status.reasons, *status.notes))]
     return [*found, ""] if found else []
 
 
