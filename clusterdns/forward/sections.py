@@ -14,17 +14,15 @@ from clusterdns.zone.prepared import IN, OWNER
 A, NS, CNAME, SOA, SIG, AAAA, NAPTR, DNAME, RRSIG, NSEC, NSEC3 = 1, 2, 5, 6, 24, 28, 35, 39, 46, 47, 50
 FIXED_OCTETS = 10
 _FIXED = struct.Struct("!HHIH")  # TYPE, CLASS, TTL, RDLENGTH
-_ALIASES = (CNAME, DNAME)
 _SIGNATURES = (SIG, RRSIG)
 
 # Types with names in their RDATA: octets before the names, names, octets behind (None: any number).  The names of
 # RFC 1035's types are compressed, those of some more by old servers (RFC 3597 §4); of those behind, no name may be, but
-# others may point to it.  Whatever else there is, is passed on as it came.
+# others may point to it.  Whatever else there is, is passed on as it came.  CNAME is read where it is met.
 _LAYOUTS: dict[int, tuple[int, int, int | None]] = {
     NS: (0, 1, 0),
     3: (0, 1, 0),  # MD
     4: (0, 1, 0),  # MF
-    CNAME: (0, 1, 0),
     SOA: (0, 2, 20),
     7: (0, 1, 0),  # MB
     8: (0, 1, 0),  # MG
@@ -84,7 +82,14 @@ def read_records(packet: bytes, names: Names, question: Name, at: int, count: in
         if rclass != IN:
             continue
         pointers = (pointer,) if pointer else ()
-        if rtype in _LAYOUTS or rtype == NAPTR:
+        if rtype == CNAME:
+            target, end, pointer = names.read(rdata)
+            if end != at:
+                raise PeerError("RDATA of another length than its name")
+            found.append(
+                Record(begin, fixed, at, owner, rtype, ttl, (*pointers, pointer) if pointer else pointers, target)
+            )
+        elif rtype in _LAYOUTS or rtype == NAPTR:
             target, inside = _read_rdata(packet, names, rtype, rdata, at)
             covered = int.from_bytes(packet[rdata : rdata + 2]) if rtype in _SIGNATURES else 0
             found.append(Record(begin, fixed, at, owner, rtype, ttl, pointers + inside, target, covered))
@@ -130,7 +135,7 @@ def _read_rdata(packet: bytes, names: Names, rtype: int, at: int, stop: int) -> 
             first = name
     if at > stop or (behind is not None and at + behind != stop):
         raise PeerError("RDATA of another length than its names")
-    if rtype not in _ALIASES:
+    if rtype != DNAME:
         del names.cased[capitals:]
     return first, pointers
 
