@@ -15,6 +15,7 @@ from clusterdns.sources.kubernetes.access import Access
 from clusterdns.sources.kubernetes.exec_plugin import ExecConfig, ExecPlugin
 from clusterdns.sources.kubernetes.pace import SYSTEM_CLOCK, Clock
 
+READABLE = "name a kubeconfig that can be read"
 _MOST_OCTETS = 4 << 20
 T = TypeVar("T")
 
@@ -87,6 +88,7 @@ class Kubeconfig:
         """*context*: "" for the current one."""
         self._path, self._context, self._clock = path, context, clock
         self._plugin: ExecPlugin | None = None
+        self._last: tuple[object, _Config] | None = None  # what the file was like when it was read, and what it said
 
     @property
     def origin(self) -> str:
@@ -94,7 +96,7 @@ class Kubeconfig:
 
     async def access(self, *, renew: bool = False) -> Access:
         """Raises OperatorError where the file, or one that it names, is missing or malformed."""
-        chosen = await asyncio.to_thread(choose, self._path, self._context)
+        chosen = await asyncio.to_thread(self._choose)
         config = chosen.user.exec
         if config is None:
             return chosen.access
@@ -102,11 +104,16 @@ class Kubeconfig:
             self._plugin = ExecPlugin(config, Path(self._path).parent, self.origin, self._clock)
         return await self._plugin.complete(chosen.access, renew=renew)
 
+    def _choose(self) -> "_Chosen":
+        reading = _Reading(Path(self._path))
+        state = reading.state()
+        if self._last is None or self._last[0] != state:
+            self._last = state, reading.config()
+        return choose(reading, self._last[1], self._context)
 
-def choose(path: str, context: str) -> _Chosen:
+
+def choose(reading: "_Reading", config: _Config, context: str) -> _Chosen:
     """Raises OperatorError."""
-    reading = _Reading(Path(path))
-    config = reading.config()
     name = context or config.current_context
     if not name:
         raise reading.wrong("no current-context", "name a context: kubectl config use-context NAME")
@@ -138,8 +145,17 @@ class _Reading:
         context = f'context "{self.context}": ' if self.context else ""
         return OperatorError(printable(f"{where}: {context}{problem}; {remedy}"))
 
+    def state(self) -> tuple[int, ...]:
+        """Other numbers, other content: a cluster has thousands of pages, and YAML takes a millisecond or two."""
+        try:
+            found = self._path.stat()
+        except (OSError, ValueError) as error:
+            raise self.wrong(shown(error), READABLE) from None
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
     def config(self) -> _Config:
-        text = self._file(self._path, "name a kubeconfig that can be read")
+        """Raises OperatorError."""
+        text = self._file(self._path, READABLE)
         if len(text) > _MOST_OCTETS:
             raise self.wrong("too large", "name a kubeconfig")
         try:

@@ -24,10 +24,10 @@ from clusterdns.sources.kubernetes.store import Listing, Store
 
 logger = logging.getLogger("clusterdns.kubernetes")
 
-SLICE_SECONDS = 0.002  # of decoding, after which waiting queries have their turn
-PAGE_OCTETS = 1 << 20  # that a page should have: it is looked through at once
+SLICE_SECONDS = 0.001  # of decoding, by each kind, after which waiting queries have their turn
+PAGE_OCTETS = 1 << 19  # that a page should have: it is looked through at once
 FIRST_PAGE, LEAST_PAGE, MOST_PAGE = 100, 10, 500  # objects
-COMPARED = 250  # objects
+COMPARED = 100  # objects of a page
 _LASTING = 10.0  # seconds that a watch was open, after which what was before it does not count
 _STORM = 3  # faults of a reason that make trouble of what is else only the end of a stream
 _GARBLED = 3  # of them, and a new list has to help
@@ -271,10 +271,10 @@ class Reflector:
 
     async def _finish(self, listing: Listing, version: str, turns: "Turns") -> None:
         """Puts *listing* in the place of what was known, in one step for everybody else."""
-        events = []
+        events = list[Event]()
         if self.synced.is_set():
-            for event in self.store.differences(listing):
-                events.append(event)
+            for few in self.store.differences(listing):
+                events += few
                 await turns.pause()
         self.store.replace(listing, version)
         self._told_at = self._around.clock.monotonic()

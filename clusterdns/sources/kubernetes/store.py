@@ -1,11 +1,14 @@
 """What is known of one kind and how far that goes: lists and watch events become events of ours.  Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from clusterdns.cluster.events import Delete, Event, Kind, Upsert
 from clusterdns.cluster.model import Key, Object
 from clusterdns.sources.kubernetes.decoding import Seen, number
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
+
+_FEW = 64  # looked at without a pause
 
 
 class Store:
@@ -64,14 +67,13 @@ class Store:
             self.deleted.add(key)
         return Delete(self.kind, key) if self.objects.pop(key, None) else None
 
-    def differences(self, listing: "Listing") -> Iterator[Event]:
-        """What *listing* changes.  Takes no harm from pauses."""
-        for key in self.objects:
-            if key not in listing.objects:
-                yield Delete(self.kind, key)
-        for key, item in listing.objects.items():
-            if self.objects.get(key) is not item:
-                yield Upsert(item)
+    def differences(self, listing: "Listing") -> Iterator[list[Event]]:
+        """What *listing* changes, a few at a time and often none: pauses between them do no harm."""
+        for keys in _few(self.objects):
+            yield [Delete(self.kind, key) for key in keys if key not in listing.objects]
+        for keys in _few(listing.objects):
+            new = ((key, listing.objects[key]) for key in keys)
+            yield [Upsert(item) for key, item in new if self.objects.get(key) is not item]
 
     def replace(self, listing: "Listing", position: str) -> None:
         """*position*: the resourceVersion of the list."""
@@ -99,15 +101,20 @@ class Listing:
             self.versions.pop(seen.key, None)
             self.unreadable.pop(seen.key, None)
             return
-        key, item = seen.key, seen.object
-        known = self._known.get(key)
-        if item is None:
-            self.unreadable[key] = seen.problem
+        known, item = self._known.get(seen.key), seen.object
+        if item is None or item == known:
             item = known
-        else:
-            self.unreadable.pop(key, None)
-            if item == known:
-                item = known
+        key = item.key if item else seen.key
         self.versions[key] = version
-        if item is not None:
-            self.objects[item.key] = item
+        if item:
+            self.objects[key] = item
+        if seen.object:
+            self.unreadable.pop(key, None)
+        else:
+            self.unreadable[key] = seen.problem
+
+
+def _few(keys: Iterable[Key]) -> Iterator[tuple[Key, ...]]:
+    rest = iter(keys)
+    while few := tuple(islice(rest, _FEW)):
+        yield few
