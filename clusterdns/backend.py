@@ -23,6 +23,7 @@ from clusterdns.world import World
 
 logger = logging.getLogger("clusterdns")
 
+CREDENTIALS_SECONDS = 5.0  # that a start waits to find out whether they are good
 _NAMED = 3  # Services in a line of the log
 
 
@@ -157,7 +158,7 @@ class Backend:
 
 
 def kubernetes_source(settings: Settings) -> tuple[LiveSource, Callable[[], Awaitable[str]]]:
-    """The source, and what gives the API server's URL or raises OperatorError or BackendError."""
+    """The source, and what gives the API server's URL or raises OperatorError for what only a person can mend."""
     # A quarter of a second to import, which only a server of a cluster has to take.
     from clusterdns.sources.kubernetes.in_cluster import InCluster  # noqa: PLC0415
     from clusterdns.sources.kubernetes.kubeconfig import Kubeconfig  # noqa: PLC0415
@@ -166,7 +167,13 @@ def kubernetes_source(settings: Settings) -> tuple[LiveSource, Callable[[], Awai
     credentials = Kubeconfig(settings.kubeconfig) if settings.kubeconfig else InCluster(os.environ)
 
     async def server() -> str:
-        return (await credentials.access()).server
+        url = await credentials.server()
+        try:
+            async with asyncio.timeout(CREDENTIALS_SECONDS):
+                await credentials.access()
+        except (BackendError, TimeoutError) as fault:  # it may mend itself, and the source goes on trying
+            logger.warning("kubernetes: %s", fault or f"{credentials.origin}: no credentials yet")
+        return url
 
     return Kubernetes(credentials, pods=settings.pods == "verified"), server
 

@@ -24,6 +24,7 @@ _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?")
 _MAX_DOMAIN = 241  # 255 octets less the longest label of ours, the first length and the root
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _SIZE = re.compile(r"(\d{1,13})(KiB|MiB|GiB)?")
+_LEAST_STALENESS = 120.0  # seconds
 _SIZES = {None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _LABEL = re.compile(r"[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?")
 
@@ -114,6 +115,13 @@ def seconds(text: str) -> float:
     if not found:
         raise ValueError(f"{text!r} is no duration; write seconds, or 500ms, 5s, 1m, 1h")
     return float(found[1]) * _UNITS[found[2]]
+
+
+def staleness(text: str) -> float:
+    found = seconds(text)
+    if 0 < found < _LEAST_STALENESS:
+        raise ValueError(f"{text!r} is too short; write 2m or more, since an API says once a minute that all is well")
+    return found
 
 
 def octets(text: str) -> int:
@@ -293,7 +301,7 @@ class Model(BaseModel):
     source: Annotated[str, _one(source)]
     manifests: Annotated[tuple[Annotated[str, _one(path)], ...], BeforeValidator(_listed)]
     kubeconfig: Annotated[str, _one(str)]
-    max_staleness: Annotated[float, _one(seconds)]
+    max_staleness: Annotated[float, _one(staleness)]
     listen: Annotated[_Sockets, AfterValidator(_not_empty)]
     http: _Sockets
     domain: Annotated[str, _one(domain)]

@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from clusterdns.cluster.events import Kind, LiveSource, Replace
 from clusterdns.cluster.model import Object
-from clusterdns.errors import BackendError
 from clusterdns.publish import Publisher
 from clusterdns.sources.snapshot import Identity, Objects, SnapshotFile, SnapshotKeeper
 
@@ -45,7 +44,7 @@ class Live:
     ) -> None:
         """*held*: the objects of a kind as of the last round.  *mark* gets what every answer is marked with, or "".
 
-        *server* gives the API server's URL, and raises OperatorError or BackendError.  *wall*: Unix seconds.
+        *server* gives the API server's URL, or raises OperatorError.  *wall*: Unix seconds.
         """
         self._source, self._publisher, self._held, self._mark = source, publisher, held, mark
         self._server, self._domain, self._state_dir, self._wall = server, domain, state_dir, wall
@@ -60,11 +59,7 @@ class Live:
 
         Raises OperatorError where nobody can say how to reach the API.
         """
-        try:
-            self._url = await self._server()
-        except BackendError as fault:  # it may mend itself; the source goes on trying
-            logger.warning("kubernetes: %s", fault)
-            return
+        self._url = await self._server()
         file = SnapshotFile(self._state_dir, Identity(self._url, self._domain)) if self._state_dir else None
         self._keeper = SnapshotKeeper(file, self._collect) if file else None
         if known and known.server == self._url and not known.objects.keys() ^ {*self._kinds()}:

@@ -24,16 +24,20 @@ class InCluster:
         return f"the service account in {self._folder}"
 
     async def access(self, *, renew: bool = False) -> Access:  # noqa: ARG002 - there is nothing newer than the file
-        """Raises OperatorError outside of a cluster."""
+        """Raises OperatorError where there is no service account, or none that can be read."""
+        server = await self.server()
+        token, authority = await asyncio.to_thread(self._read)
+        return Access(server, authority, headers=(("Authorization", f"Bearer {token}"),))
+
+    async def server(self) -> str:
+        """The API server's URL.  Raises OperatorError outside of a cluster."""
         if not self._host or not self._port:
             raise OperatorError(
                 "KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT: not set: this is no pod of a cluster; "
                 "name a kubeconfig"
             )
-        token, authority = await asyncio.to_thread(self._read)
         host = f"[{self._host}]" if ":" in self._host else self._host
-        headers = (("Authorization", f"Bearer {token}"),)
-        return Access(f"https://{host}:{self._port}", authority, headers=headers)
+        return f"https://{host}:{self._port}"
 
     def _read(self) -> tuple[str, bytes]:
         return self._file("token").decode(errors="replace").strip(), self._file("ca.crt")
