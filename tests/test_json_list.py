@@ -90,12 +90,43 @@ def test_both_ways_say_the_same_of_what_is_broken(at: int, gone: int, put: str) 
     assert read(text) == slowly(text)
 
 
+PRETTY = json.dumps({"apiVersion": "v1", "items": [json.loads(PLAIN)] * 4, "kind": "List"}, indent=1)
+
+
+@given(
+    st.integers(0, len(PRETTY)),
+    st.integers(0, 3),
+    st.sampled_from(["", ",", "]", "}", "},\n  {", "}],\n  [{", '"a": {},', "5,", "null,\n", '"', "\n---\n", "[", " "]),
+)
+@example(PRETTY.index("},\n  {"), 0, "},\n  {")
+@example(PRETTY.index("},\n  {") + 1, 0, ", {}")
+@example(PRETTY.rindex("},\n  {") + 1, 0, ", [{\n  },\n  {}]")
+def test_both_ways_say_the_same_of_lines_that_are_broken(at: int, gone: int, put: str) -> None:
+    """They tell where the items end."""
+    text = PRETTY[:at] + put + PRETTY[at + gone :]
+    assert read(text) == slowly(text)
+
+
+def test_an_end_inside_of_an_item_is_noticed_again_and_again() -> None:
+    inside = PRETTY.replace('"name": "web"', '"name": "web", "x": [{\n  },\n  {}]')
+    cache = DocumentCache()
+    first = decode_file(inside.encode(), "a.json", cache)
+    assert first == decode_file(inside.encode(), "a.json", cache) == slowly(inside)
+    assert len(first.objects) == 4
+    assert not first.problems
+
+
+def test_lists_one_after_another() -> None:
+    for text in (LIST + LIST, PRETTY + "\n" + PRETTY):
+        assert read(text) == slowly(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         f"[{PLAIN}]",
         PLAIN,
-        LIST + LIST,
+        LIST + LIST.replace("\n", ""),
         LIST.replace('"kind": "List"', '"kind": "List", "kind": "List"'),
         LIST.replace('"kind": "List"', '"\\u006bind": "List"'),
         LIST.replace('"List"', "1"),

@@ -29,6 +29,7 @@ from clusterdns.cluster.model import (
     Workload,
 )
 from clusterdns.cluster.rules import flag, number
+from clusterdns.cluster.shared import shared
 
 T = TypeVar("T")
 
@@ -104,7 +105,7 @@ def _service(wire: schema.WireService, key: Key, meta: schema.Meta, place: Place
         cluster_ips=tuple(parse_address(text) for text in addresses if text and text != "None"),
         external_name=str(spec.external_name or ""),
         selector=pairs(spec.selector) if spec.selector is not None else None,
-        ports=tuple(_service_port(port) for port in there(spec.ports)),
+        ports=_service_ports(spec.ports),
         publish_not_ready=flag(spec.publish_not_ready_addresses) or annotation(meta, TOLERATE_UNREADY) == "true",
         ip_families=tuple(FAMILIES[text] for text in spec.ip_families or () if text),
         ip_family_policy=intern(str(spec.ip_family_policy or "")),
@@ -112,6 +113,11 @@ def _service(wire: schema.WireService, key: Key, meta: schema.Meta, place: Place
         load_balancer=tuple(str(entry.ip or entry.hostname) for entry in ingress if entry.ip or entry.hostname),
         allocate_node_ports=flag(spec.allocate_load_balancer_node_ports, default=True),
     )
+
+
+@shared
+def _service_ports(ports: tuple[schema.WireServicePort | None, ...] | None) -> tuple[ServicePort, ...]:
+    return tuple([_service_port(port) for port in there(ports)])
 
 
 def _service_port(port: schema.WireServicePort) -> ServicePort:
@@ -128,8 +134,9 @@ def _protocol(text: str | None) -> str:
     return intern(str(text).lower()) if text else "tcp"
 
 
-def _ports(ports: list[schema.WirePort | None] | None) -> tuple[Port, ...]:
-    return tuple(Port(_name(port.name), _protocol(port.protocol), number(port.port)) for port in there(ports))
+@shared
+def _ports(ports: tuple[schema.WirePort | None, ...] | None) -> tuple[Port, ...]:
+    return tuple([Port(_name(port.name), _protocol(port.protocol), number(port.port)) for port in there(ports)])
 
 
 def _slice(

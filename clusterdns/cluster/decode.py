@@ -7,8 +7,6 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from hashlib import blake2b
 from typing import Literal
 
 import msgspec
@@ -23,6 +21,7 @@ from clusterdns.cluster.json_stream import is_json, json_documents, json_items
 from clusterdns.cluster.manifest import Identity, Reading, identity_of, items_of
 from clusterdns.cluster.model import Object, Place
 from clusterdns.cluster.plain import read_plain
+from clusterdns.cluster.raw_json import value_octets
 from clusterdns.cluster.schema import read_header
 from clusterdns.errors import Problem, printable, shortened
 
@@ -31,6 +30,8 @@ logger = logging.getLogger("clusterdns.manifests")
 MOST_PROBLEMS = 1000  # of one file, told one by one
 MOST_KINDS = 100  # counted one by one
 
+_MALFORMED = "CD104"
+_MEND = ("mend the JSON", _MALFORMED)
 _MEANT_AS_JSON = re.compile(rb"\s*(?:\{\s*\"|\[\s*[\[{\"])")
 
 
@@ -67,11 +68,15 @@ class _Unit(Struct, frozen=True):
 
 
 class DocumentCache:
-    """The units of one file by what was written, as of its last read.  Not thread-safe."""
+    """The units of one file by the hash of what was written, as of its last read.  Not thread-safe.
+
+    Python's own hash (SipHash of 64 bits with a key of this process): of a file with 20,000 documents one change in
+    10**14 is missed.  A digest would take six times as long, a tenth of the whole.
+    """
 
     def __init__(self) -> None:
-        self._last: dict[bytes, _Unit] = {}
-        self._now: dict[bytes, _Unit] = {}
+        self._last: dict[int, _Unit] = {}
+        self._now: dict[int, _Unit] = {}
 
     def begin(self) -> None:
         """A new read of the file."""
@@ -82,14 +87,14 @@ class DocumentCache:
         while self._last:  # one by one: dropped as a whole, 20,000 units would hold the interpreter for 10 ms
             self._last.popitem()
 
-    def get(self, key: bytes, place: Place) -> _Unit | None:
+    def get(self, key: int, place: Place) -> _Unit | None:
         found = self._last.get(key)
         if found is None:
             return None
         self._now[key] = found.moved(place)
         return self._now[key]
 
-    def put(self, key: bytes, unit: _Unit) -> None:
+    def put(self, key: int, unit: _Unit) -> None:
         self._now[key] = unit
 
 
@@ -97,21 +102,28 @@ def decode_file(data: bytes, path: str, cache: DocumentCache, limits: Limits = L
     """Never raises: whatever is wrong with *data* is in ``problems``."""
     cache.begin()
     try:
-        units = _list_units(data, path, cache, limits) or _units(split(data, limits.documents), path, cache, limits)
-    except DocumentError as error:
-        units = iter([_rejected(Document(data, 1, 0), path, error)])
-    decoded = _joined(units, path)
+        decoded = _joined(_list_units(data, path, cache, limits), path)
+    except _LookCloserError:
+        decoded = _joined(_units(data, path, cache, limits), path)
     cache.end()
     return decoded
 
 
-def _list_units(data: bytes, path: str, cache: DocumentCache, limits: Limits) -> Iterator[_Unit] | None:
-    """Of a List in JSON as kubectl writes it; None: look closer."""
+class _LookCloserError(Exception):
+    """It is no List in JSON as kubectl writes it."""
+
+
+def _list_units(data: bytes, path: str, cache: DocumentCache, limits: Limits) -> Iterator[_Unit]:
+    """Raises _LookCloserError, perhaps behind some units."""
     listed = json_list(data)
     implied = listed.implied() if listed else None
     if listed is None or implied is None or len(listed.spans) > limits.items:
-        return None
-    return (_cached(item, path, cache, implied, limits) for item in _items(data, listed))
+        raise _LookCloserError
+    for item in _items(data, listed):
+        unit = _cached(item, path, cache, implied, limits)
+        if unit.problems and unit.problems[0].code == _MALFORMED:
+            raise _LookCloserError
+        yield unit
 
 
 def _items(data: bytes, listed: JsonList) -> Iterator[Document]:
@@ -154,7 +166,12 @@ def _few_kinds(skipped: Counter[str]) -> dict[str, int]:
     return few
 
 
-def _units(documents: list[Document], path: str, cache: DocumentCache, limits: Limits) -> Iterator[_Unit]:
+def _units(data: bytes, path: str, cache: DocumentCache, limits: Limits) -> Iterator[_Unit]:
+    try:
+        documents = split(data, limits.documents)
+    except DocumentError as error:
+        yield _rejected(Document(data, 1, 0), path, error)
+        return
     octets = 0
     for count, document in enumerate(documents):
         if count == limits.documents:
@@ -211,7 +228,7 @@ def _cached(
     document: Document, path: str, cache: DocumentCache, implied: tuple[str, str] | None, limits: Limits
 ) -> _Unit:
     """*implied*: apiVersion and kind that a typed list gives to its JSON items; None for YAML."""
-    key = blake2b(document.text, digest_size=16, key=_salt(implied)).digest()
+    key = hash((document.text, implied))
     place = Place(path, document.line, document.offset)
     unit = cache.get(key, place)
     if unit is None:
@@ -226,12 +243,6 @@ def _cached(
             unit = _rejected(document, path, DocumentError(document.line, text, "report this as a bug", "CD109"))
         cache.put(key, unit)
     return unit
-
-
-@lru_cache(64)
-def _salt(implied: tuple[str, str] | None) -> bytes:
-    """The same text is read otherwise in a List of another kind."""
-    return repr(implied).encode()[:64]
 
 
 def _read_yaml(document: Document, path: str, limits: Limits) -> _Unit:
@@ -253,11 +264,13 @@ def _read_json(document: Document, path: str, implied: tuple[str, str], limits: 
     place = Place(path, document.line, document.offset)
     if plain := read_plain(document.text, implied, place):
         return _Unit(place, (plain,))
-    reading = Reading(place, {})
     try:
+        if value_octets(document.text) < len(document.text):
+            return _rejected(document, path, DocumentError(document.line, "more than one value", *_MEND))
+        reading = Reading(place, {})
         reading.read(Raw(document.text), implied=implied)
     except (msgspec.DecodeError, RecursionError) as error:
-        return _rejected(document, path, DocumentError(document.line, str(error), "mend the JSON", "CD104"))
+        return _rejected(document, path, DocumentError(document.line, str(error), *_MEND))
     return _finished(document, path, reading)
 
 

@@ -66,11 +66,16 @@ class Faults:
     *texts_are_quoted*: a number written as text is wrong, as in JSON; in a YAML tree only Quoted text is.
     """
 
+    __slots__ = ("_faults", "_more", "failed", "texts_are_quoted")
+
     def __init__(self, *, texts_are_quoted: bool = False) -> None:
         self.texts_are_quoted = texts_are_quoted
         self._faults: list[Fault] = []
         self._more = 0  # faults that are only counted
         self.failed = False  # there is an error among them
+
+    def __bool__(self) -> bool:
+        return bool(self._faults)
 
     def __iter__(self) -> Iterator[Fault]:
         yield from self._faults

@@ -23,6 +23,10 @@ class _Wire(Struct, rename="camel", gc=False):
     pass
 
 
+class _Value(Struct, rename="camel", gc=False, frozen=True):
+    """What is the same in many objects, and is then looked at once."""
+
+
 class _Document(_Wire):
     """What may stand alone says what it is."""
 
@@ -44,7 +48,7 @@ class Meta(_Wire):
     owner_references: list[Owner | None] | None = None
 
 
-class WireServicePort(_Wire):
+class WireServicePort(_Value):
     name: str | None = None
     protocol: str | None = None
     port: Number = None
@@ -59,7 +63,7 @@ class WireServiceSpec(_Wire):
     external_name: str | None = None
     external_ips: Texts = msgspec.field(default=None, name="externalIPs")
     selector: Pairs = None
-    ports: list[WireServicePort | None] | None = None
+    ports: tuple[WireServicePort | None, ...] | None = None
     publish_not_ready_addresses: Flag = None
     ip_families: Texts = None
     ip_family_policy: str | None = None
@@ -90,7 +94,7 @@ class Target(_Wire):
     name: str | None = None
 
 
-class WirePort(_Wire):
+class WirePort(_Value):
     name: str | None = None
     protocol: str | None = None
     port: Number = None
@@ -114,7 +118,7 @@ class WireEndpoint(_Wire):
 class WireSlice(_Document):
     metadata: Meta | None = None
     address_type: str | None = None
-    ports: list[WirePort | None] | None = None
+    ports: tuple[WirePort | None, ...] | None = None
     endpoints: list[WireEndpoint | None] | None = None
 
 
@@ -128,7 +132,7 @@ class WireAddress(_Wire):
 class WireSubset(_Wire):
     addresses: list[WireAddress | None] | None = None
     not_ready_addresses: list[WireAddress | None] | None = None
-    ports: list[WirePort | None] | None = None
+    ports: tuple[WirePort | None, ...] | None = None
 
 
 class WireEndpoints(_Document):
@@ -255,6 +259,7 @@ class _RawHeader(_Wire):
 _RAW_HEADER = msgspec.json.Decoder(_RawHeader)
 _ANY = msgspec.json.Decoder()
 _DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {wire: msgspec.json.Decoder(wire) for wire in KINDS.values()}
+DECODERS = {which: _DECODERS[wire] for which, wire in KINDS.items()}
 
 
 def read(source: Any, wire: type[T]) -> T:

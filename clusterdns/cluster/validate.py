@@ -32,6 +32,7 @@ from clusterdns.cluster.rules import (
     is_subdomain,
     special,
 )
+from clusterdns.cluster.shared import shared
 from clusterdns.cluster.validate_service import check_service
 
 MAX_ENDPOINTS, MAX_ADDRESSES = 1000, 100  # per slice; per endpoint
@@ -64,7 +65,7 @@ def check_meta(faults: Faults, kind: str, meta: schema.Meta | None) -> None:
         check_name(faults, ("metadata", "namespace"), meta.namespace, is_label)
     if meta:
         check_labels(faults, ("metadata", "labels"), meta.labels)
-        for index, owner in enumerate(there(meta.owner_references)):
+        for index, owner in enumerate(there(meta.owner_references) if meta.owner_references else ()):
             check_flag(faults, ("metadata", "ownerReferences", index, "controller"), owner.controller)
 
 
@@ -75,7 +76,8 @@ def _check_slice(faults: Faults, api_version: str, wire: schema.WireSlice) -> No
     if not (wire.metadata and (wire.metadata.labels or {}).get(SERVICE_NAME)):
         remedy = "write the name of the Service there"
         faults.warning("CD233", ("metadata", "labels", SERVICE_NAME), "absent: the slice serves no Service", remedy)
-    _check_ports(faults, ("ports",), there(wire.ports), number_required=False)
+    if not (faults.texts_are_quoted and _are_sound(wire.ports)):
+        _check_ports(faults, ("ports",), there(wire.ports), number_required=False)
     endpoints = there(wire.endpoints)
     _check_amount(faults, ("endpoints",), endpoints, MAX_ENDPOINTS, "endpoints")
     if wire.address_type == "FQDN":
@@ -109,6 +111,14 @@ def _check_endpoint_address(faults: Faults, path: Path, text: str | None, octets
         faults.error("CD211", path, f"{text} is no IPv{4 if octets == 4 else 6} address as addressType says", remedy)
     elif why := special(address):
         faults.error("CD211", path, f"{text} is {why}, no endpoint's", "write the address other machines reach it at")
+
+
+@shared
+def _are_sound(ports: tuple[schema.WirePort | None, ...] | None) -> bool:
+    """Whether a slice may have them.  Of JSON: in YAML equal texts may be quoted or not, and so right or wrong."""
+    faults = Faults(texts_are_quoted=True)
+    _check_ports(faults, (), there(ports), number_required=False)
+    return not faults
 
 
 def _check_ports(faults: Faults, path: Path, ports: Sequence[schema.WirePort], *, number_required: bool) -> None:

@@ -20,6 +20,7 @@ from clusterdns.cluster.rules import (
     is_subdomain,
     special,
 )
+from clusterdns.cluster.shared import shared
 
 _TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 _POLICIES = ("SingleStack", "PreferDualStack", "RequireDualStack")
@@ -41,7 +42,9 @@ def check_service(faults: Faults, wire: schema.WireService) -> None:
     else:
         _check_cluster_ips(faults, spec)
         _check_families(faults, spec)
-    _check_ports(faults, spec)
+    headless = spec.cluster_ip == "None"
+    if not (faults.texts_are_quoted and _are_sound(spec.ports, spec.type, headless)):
+        _check_ports(faults, spec.ports, spec.type, headless)
     for index, text in enumerate(spec.external_ips or ()):
         _check_external_ip(faults, ("spec", "externalIPs", index), text)
 
@@ -85,6 +88,8 @@ def _check_cluster_ips(faults: Faults, spec: schema.WireServiceSpec) -> None:
         elif address := check_address(faults, at, text):
             families.append(4 if len(address) == 4 else 6)
             _check_family_of(faults, at, text, families[-1], (spec.ip_families or [])[index : index + 1])
+    if len(written) < 2:
+        return
     if len(written) > 2 or len(set(families)) < len(families):
         faults.error("CD212", path, "at most one IPv4 and one IPv6 address are allowed", "remove the others")
     elif len(written) == 2 and spec.ip_family_policy == "SingleStack":
@@ -106,7 +111,9 @@ def _check_family_of(faults: Faults, path: Path, text: str, family: int, familie
 
 
 def _check_families(faults: Faults, spec: schema.WireServiceSpec) -> None:
-    families, path = spec.ip_families or [], ("spec", "ipFamilies")
+    if not spec.ip_families:
+        return
+    families, path = spec.ip_families, ("spec", "ipFamilies")
     for index, family in enumerate(families):
         check_choice(faults, (*path, index), family, _FAMILIES)
     if len(set(families)) < len(families) or len(families) > 2:
@@ -115,10 +122,20 @@ def _check_families(faults: Faults, spec: schema.WireServiceSpec) -> None:
         faults.error("CD212", path, "two families, but ipFamilyPolicy is SingleStack", "write PreferDualStack there")
 
 
-def _check_ports(faults: Faults, spec: schema.WireServiceSpec) -> None:
-    ports, path = there(spec.ports), ("spec", "ports")
-    headless = spec.cluster_ip == "None"
-    if not ports and not headless and spec.type != "ExternalName":
+Ports = tuple[schema.WireServicePort | None, ...] | None
+
+
+@shared
+def _are_sound(ports: Ports, kind: str | None, headless: bool) -> bool:
+    """Of JSON: in YAML equal texts may be quoted or not, and so right or wrong."""
+    faults = Faults(texts_are_quoted=True)
+    _check_ports(faults, ports, kind, headless)
+    return not faults
+
+
+def _check_ports(faults: Faults, written: Ports, kind: str | None, headless: bool) -> None:
+    ports, path = there(written), ("spec", "ports")
+    if not ports and not headless and kind != "ExternalName":
         faults.error("CD205", path, "required unless clusterIP is None", "write at least one port")
     names: set[str] = set()
     pairs: set[tuple[int, str]] = set()
@@ -128,7 +145,7 @@ def _check_ports(faults: Faults, spec: schema.WireServiceSpec) -> None:
         number, protocol = check_port(faults, (*at, "port"), port.port), port.protocol or "TCP"
         check_protocol(faults, (*at, "protocol"), port.protocol)
         _check_target_port(faults, (*at, "targetPort"), port.target_port)
-        _check_node_port(faults, (*at, "nodePort"), port.node_port, spec.type or "ClusterIP")
+        _check_node_port(faults, (*at, "nodePort"), port.node_port, kind or "ClusterIP")
         if number is not None:
             if (number, protocol) in pairs:
                 faults.error("CD209", (*at, "port"), f"{number}/{protocol} is there twice", "write another port")
