@@ -48,7 +48,7 @@ class Meta(_Wire):
     owner_references: list[Owner | None] | None = None
 
 
-class WireServicePort(_Value):
+class WireServicePort(_Value, frozen=True):
     name: str | None = None
     protocol: str | None = None
     port: Number = None
@@ -94,7 +94,7 @@ class Target(_Wire):
     name: str | None = None
 
 
-class WirePort(_Value):
+class WirePort(_Value, frozen=True):
     name: str | None = None
     protocol: str | None = None
     port: Number = None
