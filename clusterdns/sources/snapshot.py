@@ -17,13 +17,15 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from sys import intern
 from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from clusterdns.cluster.events import Kind
-from clusterdns.cluster.model import Endpoints, EndpointSlice, Namespace, Object, Pod, Service
+from clusterdns.cluster.model import Endpoint, Endpoints, EndpointSlice, Key, Namespace, Object, Pod, Service
 from clusterdns.collector import collector_paused
 from clusterdns.sources.whole import write_whole
 
@@ -133,7 +135,7 @@ class SnapshotFile:
             while piece := _piece(pieces):
                 kind, found = msgspec.msgpack.decode(piece, type=tuple[str, msgspec.Raw])
                 if kind in objects:
-                    objects[kind] += _DECODERS[kind].decode(found)
+                    objects[kind] += map(_shared, _DECODERS[kind].decode(found))
         return Snapshot(header.written, objects)
 
 
@@ -185,6 +187,18 @@ def _pieces(header: Header, objects: Objects) -> Iterator[bytes]:
         for at in range(0, len(items), _AT_ONCE):
             yield msgspec.msgpack.encode((kind, items[at : at + _AT_ONCE]))
     yield b""
+
+
+def _shared(item: Object) -> Object:
+    """With one string for all objects that say the same: a node has thousands of endpoints."""
+    key = Key(intern(item.key.namespace), item.key.name)
+    if not isinstance(item, EndpointSlice):
+        return replace(item, key=key)
+    service = Key(intern(item.service.namespace), item.service.name)
+    endpoints = [
+        Endpoint(one.address, one.conditions, one.hostname, intern(one.node), one.target) for one in item.endpoints
+    ]
+    return replace(item, key=key, service=service, endpoints=tuple(endpoints))
 
 
 def _piece(pieces: gzip.GzipFile) -> bytes:
