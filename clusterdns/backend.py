@@ -72,8 +72,8 @@ class Backend:
     ) -> None:
         """Returns after the first round: what is published then is whole.  Raises what the source raises till then.
 
-        Of a live source after *patience* seconds at the latest: it may be away for long.  Raises BackendError if there
-        was patience and there is nothing to answer with then.  *known*: as the generation before had it.
+        Of a live source after *patience* seconds at the latest: it may be away for long, and then ``ready`` says no.
+        *known*: as the generation before had it.
 
         *failed* gets what the source raises later.
         """
@@ -87,8 +87,6 @@ class Backend:
         first.cancel()
         if publishing.done():
             publishing.result()
-        if patience and not self.ready:
-            raise BackendError(f"{self.source.name}: {self.source.status().unsynced()}, after {patience:g} s")
         publishing.add_done_callback(partial(_tell_failure, failed))
         for keeper in (self._keeper, self.live):
             if keeper:

@@ -281,7 +281,9 @@ class Server:
         try:
             if new_world:
                 known = await old.live.known() if old.live else None
-                await backend.start(self._fail, known, RELOAD_SECONDS if old.ready else 0.0)
+                await backend.start(self._fail, known, RELOAD_SECONDS)
+                if old.ready and not backend.ready:
+                    raise BackendError(f"{backend.reasons(0.0)[0]}, after {RELOAD_SECONDS:g} s")
             bound = self._listeners.bind(settings.listen, backend.responders.at)
             await self._http.move(settings.http)
         except BaseException:
