@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections import deque
 from typing import Any, NamedTuple, Self
 
@@ -15,7 +16,6 @@ PATHS = {
     "/api/v1/pods": "Pod",
     "/apis/discovery.k8s.io/v1/endpointslices": "EndpointSlice",
 }
-TOKEN = "Bearer secret"
 
 
 class Change(NamedTuple):
@@ -55,10 +55,13 @@ class Watcher:
 class FakeApi:
     """Holds objects, their history, and who watches.  Faults are attributes and methods."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, prefix: str = "") -> None:
+        """*prefix*: of every path, as behind a proxy."""
+        self._tls, self._prefix = tls, prefix
         self.version = 100
         self.objects: dict[str, dict[tuple[str, str], Json]] = {kind: {} for kind in PATHS.values()}
         self.history: dict[str, list[Change]] = {kind: [] for kind in PATHS.values()}
+        self._ever: set[tuple[str, tuple[str, str], int]] = set()  # no two contents have the same version
         self.compacted = 100  # who watches from an older version gets 410
         self.streams_lists: str = "yes"  # yes | refused (4xx) | error (ERROR event 500, as with etcd 3.4) | silent
         self.refusals: dict[str, deque[Refusal]] = {kind: deque() for kind in PATHS.values()}
@@ -79,7 +82,7 @@ class FakeApi:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http{'s' * bool(self._tls)}://127.0.0.1:{self._port}{self._prefix}"
 
     async def start(self) -> None:
         """Again on the port of before."""
@@ -87,7 +90,7 @@ class FakeApi:
         application.router.add_get("/{path:.*}", self._answer)
         self._runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.01)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True, ssl_context=self._tls)
         await site.start()
         assert site._server
         self._port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
@@ -105,6 +108,9 @@ class FakeApi:
         kind, key = item["kind"], key_of(item)
         action = "MODIFIED" if key in self.objects[kind] else "ADDED"
         self.version += 1
+        while (kind, key, self.version) in self._ever:  # after a restored backup
+            self.version += 1
+        self._ever.add((kind, key, self.version))
         item["metadata"]["resourceVersion"] = str(self.version)
         self.objects[kind][key] = item
         self._happened(kind, Change(self.version, action, item), told=told)
@@ -166,7 +172,7 @@ class FakeApi:
                 watcher.tell(event(change.type, change.object), change.version)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        kind, query = PATHS[_place(request)[0]], request.query
+        kind, query = PATHS[_place(self._path(request))[0]], request.query
         watch, streaming = query.get("watch") == "true", query.get("sendInitialEvents") == "true"
         what = "list" if "limit" in query else "streaming list" if streaming else "watch"
         if what == "list" and kind != "Namespace" and "PartialObjectMetadataList" in request.headers["Accept"]:
@@ -185,12 +191,18 @@ class FakeApi:
             return await self._stream(request, [error(Refusal(500, "the required storage feature is disabled"))])
         return await self._watch(kind, request, streaming=streaming)
 
+    def _path(self, request: web.Request) -> str:
+        return request.path.removeprefix(self._prefix)
+
     def _list(self, kind: str, request: web.Request) -> web.Response:
         """A page; the token says where the next one begins, and of which version it is."""
         start, _, at = request.query.get("continue", "0 ").partition(" ")
         if at and int(at) < self.compacted:
             return refused(Refusal(410, "The provided continue parameter is too old"))
-        own, named = _place(request)[1], request.query.get("fieldSelector", "").partition("metadata.name=")[2]
+        own, named = (
+            _place(self._path(request))[1],
+            request.query.get("fieldSelector", "").partition("metadata.name=")[2],
+        )
         items = sorted(self.objects[kind].values(), key=key_of)
         items = [one for one in items if key_of(one)[0] == (own or key_of(one)[0]) and named in ("", key_of(one)[1])]
         end = int(start) + min(int(request.query["limit"]), self.page_limit)
@@ -236,9 +248,8 @@ class FakeApi:
         return response
 
 
-def _place(request: web.Request) -> tuple[str, str]:
+def _place(path: str) -> tuple[str, str]:
     """The path as PATHS has it, and the namespace in it."""
-    path = "/" + str(request.match_info["path"])
     group, inside, rest = path.partition("/namespaces/")
     own, _, plural = rest.partition("/")
     return (f"{group}/{plural}", own) if inside and plural else (path, "")

@@ -114,6 +114,8 @@ class Client:
                         proxy=access.proxy or _proxy(access.server),
                         allow_redirects=False,  # they would get the token
                     )
+            except aiohttp.ServerTimeoutError:
+                raise
             except TimeoutError:
                 raise ApiError(Reason.SILENT, f"{access.server}: no answer within {CONNECT + ANSWER:g} s") from None
         async with response:

@@ -40,7 +40,10 @@ class InCluster:
         return f"https://{host}:{self._port}"
 
     def _read(self) -> tuple[str, bytes]:
-        return self._file("token").decode(errors="replace").strip(), self._file("ca.crt")
+        token = self._file("token").decode(errors="replace").strip()
+        if not token.isprintable():
+            raise OperatorError(f"{self._folder / 'token'}: of several lines; let the pod have a service account")
+        return token, self._file("ca.crt")
 
     def _file(self, name: str) -> bytes:
         path = self._folder / name

@@ -38,6 +38,9 @@ class Kubernetes:
         self._waiting: dict[tuple[Kind, Key], Event] = {}  # the last of each object
         self._some = asyncio.Event()
         self._listed = False
+        self._wall = clock.wall
+        self._waiting_since: float | None = None
+        self.changed_at: float | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -95,6 +98,7 @@ class Kubernetes:
                 await self._some.wait()
                 self._some.clear()
                 events, self._waiting = list(self._waiting.values()), {}
+                self.changed_at, self._waiting_since = self._waiting_since, None
                 yield events
         finally:
             for task in tasks:
@@ -106,6 +110,8 @@ class Kubernetes:
         """What waits for the next round; before the first one the stores say it all."""
         if not self._listed or not events:
             return
+        if self._waiting_since is None:
+            self._waiting_since = self._wall()
         for event in events:
             self._waiting[_subject(event)] = event
         self._some.set()

@@ -1,0 +1,168 @@
+"""Requests over TLS: whom is trusted, who we are, and what failures are called."""
+
+import asyncio
+import ssl
+import subprocess
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+from fake_api import FakeApi, service
+
+from clusterdns.errors import OperatorError
+from clusterdns.sources.kubernetes.access import Access
+from clusterdns.sources.kubernetes.client import Client
+from clusterdns.sources.kubernetes.decoding import page_of
+from clusterdns.sources.kubernetes.faults import ApiError, Reason
+from clusterdns.sources.kubernetes.resources import JSON, SERVICES
+
+pytestmark = pytest.mark.skipif(not which("openssl"), reason="no openssl to make certificates with")
+
+
+class Fixed:
+    origin = "the test"
+
+    def __init__(self, access: Access) -> None:
+        self.access_now = access
+
+    async def access(self, *, renew: bool = False) -> Access:
+        return self.access_now
+
+
+class Pair:
+    """A certificate that signs itself, for one name."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.certificate, self.key = folder / f"{name}.crt", folder / f"{name}.key"
+        kind = "IP" if name[0].isdigit() else "DNS"
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        command += ["-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName={kind}:{name}"]
+        command += ["-keyout", str(self.key), "-out", str(self.certificate)]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pair]:
+    folder = tmp_path_factory.mktemp("certificates")
+    made: dict[str, Pair] = {}
+
+    def pair(name: str) -> Pair:
+        return made.setdefault(name, made.get(name) or Pair(folder, name))
+
+    return pair
+
+
+def serving(pair: Pair, clients: Pair | None = None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    if clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(clients.certificate)
+    return context
+
+
+def run(api: FakeApi, test: Callable[[FakeApi], Coroutine[Any, Any, None]]) -> None:
+    async def main() -> None:
+        async with api:
+            api.put(service("shop/web"))
+            await test(api)
+
+    asyncio.run(main())
+
+
+async def listed(access: Access) -> int:
+    """How many Services there are."""
+    client = Client(Fixed(access))
+    try:
+        await client.prepare()
+        return len(page_of(await client.get(SERVICES.path, {"limit": "500"}, JSON)).items)
+    finally:
+        await client.close()
+
+
+def test_authority_and_prefix(pairs: Callable[[str], Pair]) -> None:
+    pair = pairs("127.0.0.1")
+
+    async def main(api: FakeApi) -> None:
+        assert api.url.endswith("/k8s/clusters/a")
+        assert await listed(Access(api.url, pair.certificate.read_bytes())) == 1
+
+    run(FakeApi(serving(pair), "/k8s/clusters/a"), main)
+
+
+def test_who_is_not_trusted(pairs: Callable[[str], Pair]) -> None:
+    pair, other = pairs("127.0.0.1"), pairs("other.example")
+
+    async def main(api: FakeApi) -> None:
+        for access in (Access(api.url), Access(api.url, other.certificate.read_bytes())):
+            with pytest.raises(ApiError, match=r"certificate is not trusted.*check certificate-authority") as caught:
+                await listed(access)
+            assert caught.value.reason is Reason.UNTRUSTED
+        assert await listed(Access(api.url, insecure=True)) == 1
+
+    run(FakeApi(serving(pair)), main)
+
+
+def test_the_name_that_is_expected(pairs: Callable[[str], Pair]) -> None:
+    pair = pairs("kubernetes.example")
+
+    async def main(api: FakeApi) -> None:
+        authority = pair.certificate.read_bytes()
+        with pytest.raises(ApiError, match="not trusted"):
+            await listed(Access(api.url, authority))
+        assert await listed(Access(api.url, authority, server_name="kubernetes.example")) == 1
+
+    run(FakeApi(serving(pair)), main)
+
+
+def test_a_client_certificate(pairs: Callable[[str], Pair]) -> None:
+    pair, client = pairs("127.0.0.1"), pairs("client.example")
+
+    async def main(api: FakeApi) -> None:
+        access = Access(
+            api.url, pair.certificate.read_bytes(), client.certificate.read_bytes(), client.key.read_bytes()
+        )
+        assert await listed(access) == 1
+        with pytest.raises(ApiError):
+            await listed(Access(api.url, pair.certificate.read_bytes()))
+
+    run(FakeApi(serving(pair, client)), main)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"authority": b"-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"},
+        {"certificate": b"-----BEGIN CERTIFICATE-----\nnonsense\n", "key": b"-----BEGIN"},
+        {"authority": b"\xff"},
+    ],
+)
+def test_certificates_that_are_none(odd: dict[str, bytes]) -> None:
+    with pytest.raises(OperatorError, match="the test: its certificates or its key cannot be used"):
+        asyncio.run(listed(Access("https://127.0.0.1:1", **odd)))
+
+
+def test_credentials_that_changed_are_used(pairs: Callable[[str], Pair]) -> None:
+    pair, other = pairs("127.0.0.1"), pairs("other.example")
+
+    async def main(api: FakeApi) -> None:
+        credentials = Fixed(Access(api.url, other.certificate.read_bytes()))
+        client = Client(credentials)
+        with pytest.raises(ApiError):
+            await client.get(SERVICES.path, {"limit": "1"}, JSON)
+        credentials.access_now = Access(api.url, pair.certificate.read_bytes())
+        await client.get(SERVICES.path, {"limit": "1"}, JSON)
+        await client.close()
+
+    run(FakeApi(serving(pair)), main)
+
+
+def test_a_proxy_that_is_not_there() -> None:
+    async def main(api: FakeApi) -> None:
+        with pytest.raises(ApiError) as caught:
+            await listed(Access(api.url, proxy="http://127.0.0.1:1"))
+        assert caught.value.reason is Reason.REFUSED
+
+    run(FakeApi(), main)
