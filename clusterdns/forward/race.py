@@ -1,0 +1,114 @@
+"""One question to several upstreams: the first who knows wins."""
+
+import asyncio
+from collections.abc import Iterable
+
+from clusterdns.errors import shortened
+from clusterdns.forward.answers import Foreign, Question, Unresolved
+from clusterdns.forward.health import MOST_WAIT
+from clusterdns.forward.tries import Tries, TryError
+from clusterdns.forward.upstream import Upstream
+from clusterdns.zone.prepared import NOERROR, NXDOMAIN, SERVFAIL
+
+NO_REACHABLE_AUTHORITY, NETWORK_ERROR = 22, 23  # Extended DNS Errors (RFC 8914)
+YXDOMAIN = 6
+TEXT_CHARACTERS = 200
+
+_ANSWERS = (NOERROR, NXDOMAIN, YXDOMAIN)
+_SILENT = TryError("silence", "no reply")
+
+
+class Race:
+    """A try begins when none is under way, or when the latest takes longer than it should."""
+
+    def __init__(self, question: Question, options: bytes, plan: Iterable[tuple[Upstream, bool]]) -> None:
+        """*plan*: whom to ask in which order, each with whether over a stream."""
+        self._question, self._options, self._plan = question, options, [*plan]
+        self._tries = Tries()
+        self._under_way: dict[asyncio.Task[Foreign], Upstream] = {}
+        self._begun: dict[Upstream, int] = {}  # tries
+        self._faults: dict[Upstream, TryError] = {}  # the latest of each that was asked
+        self._out: set[Upstream] = set()  # that need not be asked again
+        self._refusal: Foreign | None = None
+
+    async def run(self) -> Foreign:
+        """Raises Unresolved when nobody is left.  Cancel it when the time is over, then ``cancel`` and ``rest``."""
+        now = asyncio.get_running_loop().time
+        while True:
+            wait = self._begin()
+            due = None if wait is None else now() + wait
+            if not self._under_way:
+                return self.rest()
+            while self._under_way:
+                left = None if due is None else due - now()
+                done, _ = await asyncio.wait(self._under_way, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                answers = [foreign for task in done if (foreign := self._judged(task))]
+                if answers:
+                    return answers[0]
+                if not done:
+                    break
+
+    def cancel(self) -> None:
+        """Ends what is under way."""
+        for task in self._under_way:
+            _end(task)
+        self._under_way.clear()
+
+    def rest(self) -> Foreign:
+        """What remains to be said without an answer: what an upstream gave as its reason.  Raises Unresolved."""
+        if self._refusal:
+            return self._refusal
+        whys = {fault.why for fault in self._faults.values()}
+        code = NETWORK_ERROR if whys & {"network", "local"} else NO_REACHABLE_AUTHORITY
+        text = "; ".join(f"{upstream}: {fault.text}" for upstream, fault in self._faults.items())
+        raise Unresolved(code, shortened(text or "no upstream", TEXT_CHARACTERS))
+
+    def _begin(self) -> float | None:
+        """The next try; seconds after which another one is due, or None if there is no other."""
+        while self._plan:
+            upstream, stream = self._plan.pop(0)
+            if upstream in self._out:
+                continue
+            tried = self._begun[upstream] = self._begun.get(upstream, 0) + 1
+            wait = min(upstream.hedge_wait * 2 ** (tried - 1), MOST_WAIT)
+            asking = upstream.exchange(self._question, self._options, self._tries, stream=stream)
+            self._under_way[asyncio.get_running_loop().create_task(asking)] = upstream
+            self._faults.setdefault(upstream, _SILENT)
+            following = next((one for one, _ in self._plan if one not in self._out), None)
+            if following is upstream and upstream.server.transport != "udp":
+                wait = MOST_WAIT  # a stream loses nothing; this is for one that has stalled
+            return wait if following else None
+        return None
+
+    def _judged(self, task: "asyncio.Task[Foreign]") -> Foreign | None:
+        """Its answer, if that says something."""
+        upstream = self._under_way.pop(task, None)
+        if upstream is None:  # another reply of the same upstream came first
+            _end(task)
+            return None
+        try:
+            foreign = task.result()
+        except TryError as fault:
+            self._faults[upstream] = fault
+            if fault.why != "silence":
+                self._drop(upstream)
+            return None
+        if foreign.rcode in _ANSWERS:
+            return foreign
+        if self._refusal is None or foreign.rcode == SERVFAIL != self._refusal.rcode:
+            self._refusal = foreign
+        self._drop(upstream)
+        return None
+
+    def _drop(self, upstream: Upstream) -> None:
+        """It has had its say; another try would bring the same."""
+        self._out.add(upstream)
+        for task in [task for task, other in self._under_way.items() if other is upstream]:
+            del self._under_way[task]
+            _end(task)
+
+
+def _end(task: "asyncio.Task[Foreign]") -> None:
+    """Whatever has become of it is of no interest, and must not be logged as forgotten."""
+    if not task.cancel() and not task.cancelled():
+        task.exception()

@@ -1,0 +1,189 @@
+"""One upstream: how it is asked, and what is known of it."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+
+from msgspec import Struct
+
+from clusterdns.engine.edns import option
+from clusterdns.errors import PeerError
+from clusterdns.forward.answers import Foreign, Question
+from clusterdns.forward.figures import Figures
+from clusterdns.forward.health import Health, RoundTrips, State, hedge_wait
+from clusterdns.forward.message import is_bare_error, query, refuses_edns, spell, truncated
+from clusterdns.forward.randomness import Randomness
+from clusterdns.forward.servers import Server
+from clusterdns.forward.stream_exchange import PADDING, StreamExchange, StreamLimits, padding, tls_context
+from clusterdns.forward.tries import Transport, Tries, TryError
+from clusterdns.forward.udp_exchange import NearMiss, UdpExchange
+from clusterdns.forward.walk import walk
+from clusterdns.zone.names import ROOT
+
+NS = 2
+PROBE = Question(ROOT, NS)  # whoever is alive says something to this
+PLAIN_SECONDS = 600.0  # without EDNS to a server that has refused it
+
+
+class Patience(Struct, frozen=True):
+    """*reply*: seconds for one query, and again for the same one over TCP."""
+
+    reply: float = 2.0
+    streams: StreamLimits = StreamLimits()
+
+
+class Upstream:
+    """Use from one loop; ``close`` ends what is under way."""
+
+    def __init__(
+        self,
+        server: Server,
+        *,
+        tls: ssl.SSLContext | None = None,
+        patience: Patience | None = None,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """*tls*: what certificates are verified by; the system's authorities otherwise.  *clock*: the loop's."""
+        self.server = server
+        self.health, self.times, self.figures = Health(), RoundTrips(), Figures()
+        self._patience = patience or Patience()
+        self._clock = clock or asyncio.get_running_loop().time
+        self._sleep, self._random = sleep, Randomness()
+        self._plain_until = float("-inf")
+        self._probing: asyncio.Task[None] | None = None
+        address = server.address, server.port
+        context = (tls or tls_context()) if server.transport == "tls" else None
+        self.datagrams = UdpExchange(address)
+        self.streams = StreamExchange(address, tls=context, name=server.name, limits=self._patience.streams)
+
+    def __str__(self) -> str:
+        return str(self.server)
+
+    @property
+    def state(self) -> State:
+        return self.health.state
+
+    @property
+    def hedge_wait(self) -> float:
+        """Seconds after which another try should begin beside one that was just made here."""
+        return hedge_wait(self.times, self.state)
+
+    async def exchange(
+        self, question: Question, options: bytes = b"", tries: Tries | None = None, *, stream: bool = False
+    ) -> Foreign:
+        """What it says, whatever the rcode.  *options*: of the OPT.  *stream*: not over UDP.
+
+        Raises TryError.  Cancelling it when it has waited for longer than usual counts as silence.
+        """
+        began = self._clock()
+        usual = self.hedge_wait
+        transport = "tcp" if stream and self.server.transport == "udp" else self.server.transport
+        try:
+            foreign = await self._reply(question, options, tries or Tries(), transport)
+        except asyncio.CancelledError:
+            if self._clock() - began >= usual:
+                self._failed(began)
+            raise
+        except TryError as fault:
+            self.figures.failures[fault.why] += 1
+            if fault.why in ("silence", "network"):
+                self._failed(began)
+            elif fault.why == "bad":
+                self._replied()
+            raise
+        self._replied()
+        seconds = self._clock() - began
+        self.times.observe(seconds)
+        self.figures.replied(foreign.rcode, seconds)
+        return foreign
+
+    def retire(self) -> None:
+        """Nobody asks it any more."""
+        if self._probing:
+            self._probing.cancel()
+
+    async def close(self) -> None:
+        """What is under way over streams fails."""
+        if self._probing:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
+        await self.streams.close()
+
+    async def _reply(self, question: Question, options: bytes, tries: Tries, transport: Transport) -> Foreign:
+        edns = self._clock() >= self._plain_until
+        packet, sent = await self._packet(question, options, tries, transport, edns=edns)
+        if edns and refuses_edns(packet):
+            bare = is_bare_error(packet, sent)
+            packet, sent = await self._packet(question, options, tries, transport, edns=False)
+            # A bare error proves too little to do without DNSSEC for longer than this once.
+            if not bare and not refuses_edns(packet):
+                self._plain_until = self._clock() + PLAIN_SECONDS
+        if is_bare_error(packet, sent):
+            raise TryError("silence", "an error without the question")
+        try:
+            return walk(packet, question)
+        except PeerError as fault:
+            raise TryError("bad", str(fault)) from None
+
+    async def _packet(
+        self, question: Question, options: bytes, tries: Tries, transport: Transport, *, edns: bool
+    ) -> tuple[bytes, bytes]:
+        """A reply that is whole, and the query as it was sent."""
+        if transport == "udp":
+            try:
+                packet, sent = await self._once(question, options, tries, "udp", edns=edns)
+                if not truncated(packet):
+                    return packet, sent
+            except NearMiss:
+                self.figures.near_misses += 1
+            transport = "tcp"
+        return await self._once(question, options, tries, transport, edns=edns)
+
+    async def _once(
+        self, question: Question, options: bytes, tries: Tries, transport: Transport, *, edns: bool
+    ) -> tuple[bytes, bytes]:
+        tries.take(self, transport)
+        if transport == "tls" and edns:
+            options += _padding(question, options)
+        # Nobody can put a packet into a stream blindly; and a server that does not keep the case is asked over TCP.
+        name = spell(question.name, self._random(len(question.name))) if transport == "udp" else question.name
+        sent = query(question, self._random(2), name, options, edns=edns)
+        try:
+            async with asyncio.timeout(self._patience.reply):
+                if transport == "udp":
+                    return await self.datagrams.ask(sent), sent
+                packet = await self.streams.ask(sent, lambda: tries.take(self, transport))
+                return packet, packet[:2] + sent[2:]
+        except TimeoutError:
+            raise TryError("silence", "no reply") from None
+
+    def _replied(self) -> None:
+        self.health.replied(self._clock())
+        if self._probing and self._probing is not asyncio.current_task():
+            self._probing.cancel()
+            self._probing = None
+
+    def _failed(self, began: float) -> None:
+        self.health.failed(began)
+        if self.state == "down" and (self._probing is None or self._probing.done()):
+            self._probing = asyncio.get_running_loop().create_task(self._probe())
+
+    async def _probe(self) -> None:
+        """While it is down, so that questions need not find out whether it is up again."""
+        while self.state == "down":
+            await self._sleep(self.health.pause)
+            if self.state != "down":
+                return
+            self.figures.probes += 1
+            try:
+                await self.exchange(PROBE)
+            except TryError:
+                self.figures.probe_failures += 1
+                self.health.probe_failed()
+
+
+def _padding(question: Question, options: bytes) -> bytes:
+    """An option that brings the query to a multiple of 128 octets (RFC 8467 §4.1)."""
+    octets = len(query(question, b"\0\0", question.name, options)) + 4
+    return option(PADDING, bytes(padding(octets)))
