@@ -390,6 +390,18 @@ def test_an_answer_that_cannot_be_handed_on_keeps_no_other_from_its_client(caplo
     assert "an answer could not be handed on" in caplog.text
 
 
+def test_an_answer_that_cannot_be_kept_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(scene: Scene) -> None:
+        def broken(*_: object) -> Outcome:
+            raise IndexError("a fault of ours")
+
+        monkeypatch.setattr(scene.cache, "put", broken)
+        assert (await scene.learn(foreign(WEB))).rcode == 2
+        await scene.landed()
+
+    playing(play)
+
+
 def test_at_the_end_who_waits_is_told() -> None:
     async def play(scene: Scene) -> None:
         assert scene.look(WEB) is None

@@ -161,7 +161,7 @@ class Asker:
 
     def _overdue(self, flight: _Flight) -> None:
         """Clients should not wait any longer: from now on they get a stale answer at once, while the flight goes on."""
-        now = self._clock()
+        flight.timer, now = None, self._clock()
         kept = self._entries.get(flight.question)
         if kept and kept.left(now) > 0:  # a prefetch; this is for who asks when the answer expires before it ends
             flight.timer = self._timers.call_later(kept.left(now), lambda: self._overdue(flight))
@@ -171,17 +171,19 @@ class Asker:
             self._tell(waiting, self._cache.use_stale(kept, now))
 
     async def _fly(self, flight: _Flight) -> None:
-        self._land(flight, await self._outcome(flight.question))
-
-    async def _outcome(self, question: Question) -> Outcome:
-        """Of asking others; the cache knows it then."""
+        question = flight.question
         try:
-            foreign = await self._resolve(question)
+            outcome = await self._outcome(question)
         except Unresolved as fault:
-            return self._give_up(question, Outcome(SERVFAIL, None, error=(fault.code, fault.text)))
+            outcome = self._give_up(question, Outcome(SERVFAIL, None, error=(fault.code, fault.text)))
         except Exception:
             logger.exception("asking others failed")
-            return self._give_up(question, Outcome(SERVFAIL, None))
+            outcome = self._give_up(question, Outcome(SERVFAIL, None))
+        self._land(flight, outcome)
+
+    async def _outcome(self, question: Question) -> Outcome:
+        """Of asking others; the cache knows it then.  Raises Unresolved."""
+        foreign = await self._resolve(question)
         if foreign.rcode in _ANSWERS:
             return self._cache.put(question, foreign, self._clock())
         return self._give_up(question, Outcome(foreign.rcode, None, error=foreign.error))
