@@ -20,6 +20,8 @@ def announce_start(backend: Backend, settings: Settings, http: Sequence[Address]
         print(f"serving  the cluster of {backend.live.where}")
         if not backend.ready:
             print(f"waiting  on {texts(bound)}: SERVFAIL until the Kubernetes API has been read")
+    elif settings.source == "none":
+        print("serving  no zones of its own: every name is forwarded, or kept home, and cached")
     else:
         report = backend.source.status()
         stand_ins = sum(1 for _ in backend.world.controllers.stand_ins())
@@ -28,21 +30,36 @@ def announce_start(backend: Backend, settings: Settings, http: Sequence[Address]
             f"{_services(backend)}, {some(stand_ins, 'stand-in pod')}, "
             f"{some(len(backend.problems()), 'problem')} (`clusterdns check` lists them)"
         )
+    if backend.forwarder:
+        print(f"forwards {described(settings)}")
     for address in http:
         print(f"http     http://{address_text(address)}/health and /ready", flush=True)
 
 
 def announce_ready(backend: Backend, bound: Sequence[Address]) -> None:
     """That questions are answered, and one to try."""
-    apex = backend.world.table.zones[0].apex
+    zones = backend.world.table.zones
     if backend.live:
         old = f", of {backend.live.snapshot}: the Kubernetes API has not been read yet" if backend.live.snapshot else ""
         print(f"have     {', '.join([_services(backend), *_others(backend)])}{old}")
     host, port = bound[0]
-    name = _example(backend.world.table.tree.published, apex)
+    name = _example(backend.world.table.tree.published, zones[0].apex) if zones else "example.com"
     print(f"try      dig @{host} -p {port} {name}")
     print(f"         {_own_command()} query {name} @{address_text((host, port))}")
-    print(f"ready: {to_text(apex)} on {texts(bound)} (UDP and TCP)", flush=True)
+    print(f"ready: {what(backend)} on {texts(bound)} (UDP and TCP)", flush=True)
+
+
+def what(backend: Backend) -> str:
+    """That is served, in a word."""
+    zones = backend.world.table.zones
+    return to_text(zones[0].apex) if zones else "forwarding"
+
+
+def described(settings: Settings) -> str:
+    """Who is asked for what."""
+    stubs = [f"{suffix} to {', '.join(servers)}" for suffix, servers in settings.stub_domains]
+    rest = [f"{'other names' if stubs else 'names of others'} to {', '.join(settings.upstream)}"]
+    return "; ".join([*stubs, *(rest if settings.upstream else [])])
 
 
 def texts(addresses: Sequence[Address]) -> str:

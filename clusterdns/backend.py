@@ -13,12 +13,14 @@ from clusterdns.controllers.memory import Memory
 from clusterdns.engine.answer import Responder
 from clusterdns.engine.responders import Responders
 from clusterdns.errors import BackendError, Problem
+from clusterdns.forward.stages import Forwarder
 from clusterdns.live import Known, Live
-from clusterdns.options import controller_options, file_limits, manners, plugins, zone_options
+from clusterdns.options import controller_options, file_limits, manners, plugins, serves, telling, zone_options
 from clusterdns.problem_log import log_news
 from clusterdns.publish import Publisher
 from clusterdns.sources.allocations import AllocationFile, Keeper
 from clusterdns.sources.manifests import Manifests
+from clusterdns.sources.nothing import Nothing
 from clusterdns.world import World
 
 logger = logging.getLogger("clusterdns")
@@ -31,24 +33,39 @@ class Backend:
     """Knows no socket and no signal.  A change of settings makes a new one beside the old one, and then swaps."""
 
     def __init__(
-        self, settings: Settings, hosts: Sequence[str], turned: Callable[[], None], memory: Memory | None = None
+        self,
+        settings: Settings,
+        hosts: Sequence[str],
+        turned: Callable[[], None],
+        memory: Memory | None = None,
+        forwarder: Forwarder | None = None,
     ) -> None:
         """*hosts*: the addresses that are listened on.  *turned* is called behind every round.
 
-        *memory*: what the generation before allocated; without one it is read from ``state_dir``.
+        *memory*: what the generation before allocated; without one it is read from ``state_dir``.  *forwarder* is asked
+        for names of others.
         """
         self._turned = turned
         live = settings.source == "kubernetes"
         file = AllocationFile(settings.state_dir) if settings.state_dir and not live else None
         if memory is None and file:
             memory = file.load()
-        self.world = World(zone_options(settings, hosts), controller_options(settings, live=live), memory)
+        zones = zone_options(settings, hosts, serves=serves(settings))
+        self.world = World(zones, controller_options(settings, live=live), memory)
         self.publisher = Publisher(self.world, after=self._after_round)
         self._keeper = Keeper(file, self.world.controllers.export) if file else None
         self._tasks: list[asyncio.Task[None]] = []
         self.told: tuple[Problem, ...] = ()  # problems between objects, as last logged
-        make = partial(Responder, self.world.table, order=settings.answer_order, manners=manners(settings))
+        self.forwarder = forwarder
+        make = partial(
+            Responder,
+            self.world.table,
+            elsewhere=forwarder,
+            order=settings.answer_order,
+            manners=manners(settings),
+        )
         self.responders = Responders(make)
+        self.others = telling(settings, zones)
         self.plugins = plugins(settings)
         self.source: Source
         self.live: Live | None = None
@@ -64,6 +81,8 @@ class Backend:
                 state_dir=settings.state_dir,
             )
             self.source = source
+        elif settings.source == "none":
+            self.source = Nothing()
         else:
             self.source = Manifests(settings.manifests, limits=file_limits(settings))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from clusterdns.errors import Problem
 from clusterdns.lints.namespaces import TOP_LEVEL
-from clusterdns.views.explain import Question, explain
+from clusterdns.views.explain import Others, Question, explain
 from clusterdns.views.explanation import Explanation
 from clusterdns.workload.resolv_conf import NDOTS, Node, PodDns, pod_resolv_conf
 from clusterdns.world import World
@@ -12,18 +12,20 @@ from clusterdns.zone.names import to_text
 
 
 def explanation(
-    world: World, parameters: Mapping[str, str], problems: Sequence[Problem]
+    world: World, parameters: Mapping[str, str], problems: Sequence[Problem], others: Others | None = None
 ) -> Iterator[Explanation | None]:
     """*parameters*: ``name``; ``type``, several with commas, and ``namespace`` of the pod that asks, if it has them.
+    *others*: who would be asked for names of others; None: nobody.
 
     Yields None where others may have their turn, and the explanation last.
     Raises ValueError for what is no name or no type.
     """
     namespace = parameters.get("namespace") or "default"
     # No cluster_dns is needed to know where is searched, but without one kubelet would search nowhere.
-    node = Node(("10.96.0.10",), to_text(world.table.options.domains[0]).removesuffix("."), None)
-    conf, _ = pod_resolv_conf(PodDns(namespace), node)
+    domains = world.table.options.domains
+    domain = to_text(domains[0]).removesuffix(".") if domains else "cluster.local"
+    conf, _ = pod_resolv_conf(PodDns(namespace), Node(("10.96.0.10",), domain, None))
     types = tuple(one for one in parameters.get("type", "").split(",") if one)
     ndots = int(NDOTS.partition(":")[2])
     question = Question(parameters.get("name", ""), types, namespace, conf.searches, ndots, TOP_LEVEL)
-    yield (yield from explain(world, question, problems))
+    yield (yield from explain(world, question, problems, others))

@@ -11,6 +11,7 @@ from clusterdns.controllers.manager import ControllerOptions
 from clusterdns.engine.cookies import Cookies
 from clusterdns.engine.manners import Manners
 from clusterdns.forward.routing import Routes, private_reverse
+from clusterdns.forward.telling import Telling
 from clusterdns.zone.filters import Filters
 from clusterdns.zone.names import Name, parse_name
 from clusterdns.zone.reverse import IN_ADDR, IP6, is_reverse, zones_of
@@ -43,6 +44,11 @@ def zone_options(settings: Settings, hosts: Sequence[str], *, serves: bool = Tru
     )
 
 
+def serves(settings: Settings) -> bool:
+    """Whether a server with these settings has zones of its own."""
+    return settings.source != "none"
+
+
 def _ranges(settings: Settings) -> tuple[Name, ...]:
     """The reverse names of Services and pods, which nobody else can know."""
     return tuple(zone for network in (*settings.service_cidr, *settings.pod_cidr) for zone in zones_of(network))
@@ -54,7 +60,20 @@ def routes(settings: Settings, zones: ZoneOptions) -> Routes | None:
         return None
     kept = tuple(map(parse_name, settings.kept_home))
     private = private_reverse() if settings.local_reverse else ()
-    return Routes(zones.apexes(), zones.stubs, kept=kept, ranges=(*zones.ranges, *private), upstream=zones.upstream)
+    return Routes(
+        zones.apexes(),
+        zones.stubs,
+        kept=kept,
+        ranges=(*zones.ranges, *private),
+        spared=(parse_name(settings.domain),),  # of a server without zones of its own: others have the cluster's
+        upstream=zones.upstream,
+    )
+
+
+def telling(settings: Settings, zones: ZoneOptions) -> Telling | None:
+    """Who would be asked for what, for explanations."""
+    own = routes(settings, zones)
+    return Telling(own, [*(servers for _, servers in settings.stub_domains), settings.upstream]) if own else None
 
 
 def filters(settings: Settings) -> Filters:
@@ -81,7 +100,8 @@ def manners(settings: Settings) -> Manners:
 
 def plugins(settings: Settings) -> list[str]:
     """What takes part in answering for our zones, in the words of CoreDNS, whose plugins these are."""
-    chosen = {"loadbalance": settings.answer_order != "fixed"}
+    forwards = bool(settings.upstream or settings.stub_domains)
+    chosen = {"loadbalance": settings.answer_order != "fixed", "cache": forwards, "forward": forwards}
     return ["kubernetes", *(name for name, wanted in chosen.items() if wanted)]
 
 

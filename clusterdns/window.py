@@ -13,6 +13,7 @@ from clusterdns.explaining import explanation
 from clusterdns.publish import Publisher
 from clusterdns.showing import FINDERS, Query, Shown
 from clusterdns.sources.reread import Rereader
+from clusterdns.views.explain import Others
 from clusterdns.views.explanation import Explanation
 from clusterdns.views.records import Record
 from clusterdns.world import World
@@ -26,6 +27,7 @@ class Scene(NamedTuple):
     problems: Callable[[], Sequence[Problem]]
     life: str
     source: Source | None = None  # None: every object is in a file
+    others: Others | None = None  # who is asked for names of others
 
 
 class Window:
@@ -78,7 +80,7 @@ class Window:
         return showing.names(self._scene.world)
 
     def explanation(self, parameters: Mapping[str, str]) -> Iterator[Explanation | None]:
-        return explanation(self._scene.world, parameters, self._scene.problems())
+        return explanation(self._scene.world, parameters, self._scene.problems(), self._scene.others)
 
     def problems(self) -> Sequence[Problem]:
         return self._scene.problems()

@@ -14,6 +14,7 @@ from clusterdns.errors import OperatorError
 
 REFERENCE = Path(__file__).parent.parent / "configs" / "clusterdns.yaml"
 DEFAULTS = load_settings({}, {})
+FORMS = "write 10.0.0.1, 10.0.0.1:53, [2001:db8::1]:53, tls://9.9.9.9#dns.quad9.net or /etc/resolv.conf"
 
 
 def problems_of(text: str, tmp_path: Path, **environ: str) -> list[str]:
@@ -180,7 +181,7 @@ lameduck:
 http: ["127.0.0.1:1", "127.0.0.1:1"]
 http: []
 """
-    expected = """\
+    expected = f"""\
 c.yaml:1:1: unknown setting listn; did you mean listen?
 c.yaml:2:6: ttl: '5x' is no duration; write seconds, or 500ms, 5s, 1m, 1h
 c.yaml:5:5: listen: 'localhost' is not an IP address; write 127.0.0.1:1053, or 0.0.0.0:1053 and [::]:1053 for all
@@ -189,7 +190,7 @@ c.yaml:7:9: source: 'nobody' is no source; write manifests, kubernetes or none
 c.yaml:8:9: domain: 'a..b' is no domain name; write labels of 1 to 63 letters, digits and hyphens with dots between them
 c.yaml:9:16: service_cidr: '10.96.0.1/12' is no network; write 10.96.0.0/12
 c.yaml:10:11: pod_cidr: two networks of one family; keep one IPv4 and one IPv6 network
-c.yaml:11:11: upstream: 'a' is no upstream; write 10.0.0.1, 10.0.0.1:53, tls://9.9.9.9#dns.quad9.net or /etc/resolv.conf
+c.yaml:11:11: upstream: 'a' is no upstream; {FORMS}
 c.yaml:12:12: stand_ins takes a value or a list of values; write them out
 c.yaml:13:10: lameduck has no value; remove the line, or write [] for none
 c.yaml:14:7: http: 127.0.0.1 port 1 is listed twice; remove one

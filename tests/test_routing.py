@@ -94,3 +94,9 @@ def test_private_networks() -> None:
     assert {"d.f.ip6.arpa.", "b.e.f.ip6.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa."} < found
     assert "1." + "0." * 31 + "ip6.arpa." in found
     assert not {"32.172.in-addr.arpa.", "63.100.in-addr.arpa.", "c.f.ip6.arpa."} & found
+
+
+def test_the_domain_of_the_cluster_is_not_kept_home_by_a_server_without_zones() -> None:
+    found = Routes({}, (), kept=names("local"), spared=names("cluster.local"))
+    assert found.takes(name_octets("web.shop.svc.cluster.local"))
+    assert not found.takes(name_octets("printer.local"))

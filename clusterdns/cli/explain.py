@@ -1,5 +1,6 @@
 """``clusterdns explain``."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,11 +59,14 @@ def _check(name: str, rtype: str) -> None:
 
 
 def _from_manifests(name: str, rtype: str, namespace: str, sources: list[str], config: str | None) -> "Explanation":
+    from clusterdns.config import load_settings
     from clusterdns.explaining import explanation
+    from clusterdns.options import telling
 
     own, problems = loaded_world(sources, config)
+    others = telling(load_settings({}, os.environ, config), own.table.options)
     try:
-        steps = explanation(own, {"name": name, "type": rtype, "namespace": namespace}, problems)
+        steps = explanation(own, {"name": name, "type": rtype, "namespace": namespace}, problems, others)
         return next(step for step in steps if step)
     except ValueError as fault:
         raise OperatorError(str(fault)) from None

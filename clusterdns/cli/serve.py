@@ -17,7 +17,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
     ] = None,
     domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="The zone of the cluster.")] = None,
     zones: Annotated[list[str] | None, typer.Option(metavar="ZONE", help="Or networks; repeatable.")] = None,
-    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="manifests or kubernetes.")] = None,
+    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="manifests, kubernetes or none.")] = None,
     kubeconfig: Annotated[str | None, typer.Option(metavar="FILE", help="How to reach the Kubernetes API.")] = None,
     max_staleness: Annotated[
         str | None, typer.Option(metavar="SECONDS", help="Not ready after so long without the API.")
@@ -95,7 +95,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         list[str] | None, typer.Option(metavar="ADDR", help="Of pods' resolv.conf; repeatable.")
     ] = None,
     http_token: Annotated[str | None, typer.Option(metavar="TOKEN", help="Asked of who reads /api.")] = None,
-    state_dir: Annotated[str | None, typer.Option(metavar="FOLDER", help="Keeps allocations over a restart.")] = None,
+    state_dir: Annotated[str | None, typer.Option(metavar="FOLDER", help="What is kept over a restart.")] = None,
     stand_ins: Annotated[
         bool | None, typer.Option("--stand-ins/--no-stand-ins", help="Stand-in pods for workloads without pods.")
     ] = None,
@@ -165,7 +165,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
 
     def load() -> Settings:
         settings = load_settings(flags, os.environ, config)
-        if settings.manifests or settings.source == "kubernetes":
+        if settings.manifests or settings.source != "manifests":
             return settings
         raise OperatorError(
             "PATH: nothing to serve; name manifest files or folders, as in `clusterdns serve zones/demo`,"

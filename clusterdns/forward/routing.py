@@ -29,9 +29,12 @@ class Routes:
         *,
         kept: Iterable[Name] = (),
         ranges: Iterable[Name] = (),
+        spared: Iterable[Name] = (),
         upstream: bool = True,
     ) -> None:
-        """*apexes*: see ``ZoneOptions.apexes``.  *kept*: names kept home.  *ranges*: reverse names that are."""
+        """*apexes*: see ``ZoneOptions.apexes``.  *kept*: names kept home, but not *spared* ones below them.
+        *ranges*: reverse names that are.
+        """
         self._apexes = apexes
         own = [Name(apex) for apex, index in apexes.items() if index >= 0]
         forwards: dict[bytes, Route] = {ROOT: Route(UPSTREAM if upstream else None)}
@@ -39,7 +42,7 @@ class Routes:
         names: dict[bytes, Route] = {one: Route(home=one, suffix=one) for one in kept}
         reverse: dict[bytes, Route] = {one: Route(home=one, suffix=one) for one in ranges}
         # What a zone of ours lacks is asked of whom it would belong to without us.
-        falling: dict[bytes, Route] = {apex: _longest(apex, forwards) for apex in own}
+        falling: dict[bytes, Route] = {apex: _longest(apex, forwards) for apex in (*own, *spared)}
         self._routes = names | falling | reverse | forwards
 
     def of(self, name: Name) -> Route:

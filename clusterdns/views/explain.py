@@ -6,6 +6,7 @@ the reasons are looked for in the objects, in front of the filters, which nothin
 
 from collections.abc import Generator, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -13,13 +14,14 @@ from clusterdns.cluster.addresses import address_text, parse_address
 from clusterdns.cluster.model import Key, Published
 from clusterdns.engine.answer import Responder
 from clusterdns.engine.chain import MAX_LINKS
+from clusterdns.engine.elsewhere import Elsewhere
 from clusterdns.errors import Problem
 from clusterdns.views.explain_answer import ask
 from clusterdns.views.explain_endpoints import pods_in, told
 from clusterdns.views.explain_hints import close, first
 from clusterdns.views.explain_names import RULES, Fall, fall, question_name, type_number
 from clusterdns.views.explain_service import Asked, Find, Finding, hidden_namespace, of_service
-from clusterdns.views.explanation import Answer, Explanation, Step
+from clusterdns.views.explanation import FORWARDED, Answer, Explanation, Step
 from clusterdns.world import World
 from clusterdns.zone import causes
 from clusterdns.zone.causes import Cause
@@ -82,9 +84,16 @@ def _joined(name: Name, search: str) -> Name | None:
         return None
 
 
-def explain(world: World, question: Question, problems: Sequence[Problem]) -> Steps:
+class Others(Elsewhere, Protocol):
+    """Who is asked for names of others; here nobody is, and ``ask`` answers at once what can be known."""
+
+    def cause(self, name: Name) -> Cause | None:
+        """Who would be asked for *name*, or why nobody; None: there is nobody."""
+
+
+def explain(world: World, question: Question, problems: Sequence[Problem], others: Others | None = None) -> Steps:
     """*problems*: of the manifests.  Raises ValueError for what is no name or no type."""
-    responder, numbers = Responder(world.table), question.numbers()
+    responder, numbers = Responder(world.table, elsewhere=others), question.numbers()
     asked: list[tuple[Name, tuple[Answer, ...]]] = []
     for name in question.candidates():
         asked.append((name, tuple(ask(responder, name, number) for number in numbers)))
@@ -93,7 +102,10 @@ def explain(world: World, question: Question, problems: Sequence[Problem]) -> St
     name, answers = asked[chosen]
     landed = _fall(world, name)
     types = tuple(answer.type for answer in answers)
-    found = yield from _find(world, Asked(landed, to_text(name), _status(answers), types, problems), name, frozenset())
+    asked_for = Asked(landed, to_text(name), _status(answers), types, problems)
+    found = _abroad(others, asked_for, name) or (yield from _find(world, asked_for, name, frozenset()))
+    if others and found.alias:
+        _alias_abroad(world, others, name, found)
     if found.cause is None and len(asked) > 1 and landed.rule == "service":
         found.cause = _captured(question, landed)
     return Explanation(
@@ -111,6 +123,22 @@ def explain(world: World, question: Question, problems: Sequence[Problem]) -> St
         alias=tuple(found.alias),
         notes=tuple(found.notes),
     )
+
+
+def _abroad(others: Others | None, asked: Asked, name: Name) -> Finding | None:
+    """None: it is a matter of our zones, or there is nobody to ask."""
+    if others is None or (asked.status != FORWARDED and asked.fall.rule != "outside"):
+        return None
+    cause = others.cause(name)
+    if cause and asked.status == "NOERROR":
+        return Finding(cause.text)
+    return Finding(cause=cause) if cause else None
+
+
+def _alias_abroad(world: World, others: Others, name: Name, found: Finding) -> None:
+    _, last, end = _links(world, name)
+    if end == "outside" and (cause := others.cause(last)):
+        found.why = causes.ALIAS_FORWARDED.of(cause=cause.text).text
 
 
 def _status(answers: Sequence[Answer]) -> str:

@@ -5,7 +5,7 @@ import struct
 from clusterdns.cluster.addresses import address_text
 from clusterdns.engine.answer import Responder
 from clusterdns.views.explain_names import type_name
-from clusterdns.views.explanation import Answer
+from clusterdns.views.explanation import FORWARDED, Answer
 from clusterdns.zone.names import Name, to_text
 from clusterdns.zone.rdata import CNAME
 
@@ -21,7 +21,9 @@ _NAMED = (2, 5, 12)  # NS, CNAME, PTR
 def ask(responder: Responder, name: Name, qtype: int) -> Answer:
     """As over TCP: whole."""
     response = responder.answer(_HEADER + name + struct.pack("!HH", qtype, 1) + _OPT, "tcp")
-    return read(response, qtype) if isinstance(response, bytes) else Answer(type_name(qtype), "nothing")
+    if isinstance(response, bytes):
+        return read(response, qtype)
+    return Answer(type_name(qtype), FORWARDED if response else "nothing")
 
 
 def read(wire: bytes, qtype: int) -> Answer:

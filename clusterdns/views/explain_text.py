@@ -6,10 +6,15 @@ from collections.abc import Iterator
 import msgspec
 
 from clusterdns.errors import printable
-from clusterdns.views.explanation import EXIT, Answer, EndpointLine, Explanation, ServiceLine
+from clusterdns.views.explanation import EXIT, FORWARDED, Answer, EndpointLine, Explanation, ServiceLine
 
 _STAND_IN = re.compile(r"\(stand-in of .*\)")
-_MEANS = {"NXDOMAIN": "no such name", "NODATA": "the name exists, without such a record", "REFUSED": "a name of others"}
+_MEANS = {
+    "NXDOMAIN": "no such name",
+    "NODATA": "the name exists, without such a record",
+    "REFUSED": "a name of others",
+    FORWARDED: "others know",
+}
 _BOLD, _RED, _GREEN, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[0m"
 _MARGIN = 11  # columns before what a title is about
 _FEW = 3  # values on the first line

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from clusterdns.zone.causes import Cause
 
+FORWARDED = "FORWARDED"  # in the place of an rcode: others say what the answer is
 SHOWN = 20  # endpoints; of the others only how many there are
 
 

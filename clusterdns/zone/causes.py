@@ -19,6 +19,17 @@ NOT_SYNCED = Cause("not-synced", "the server has not read its objects yet", "try
 
 # Names.
 OUTSIDE = Cause("outside", "{name} is in none of our zones: {zones}")
+FORWARDED = Cause("forwarded", "{name} would be forwarded to {servers} ({which})")
+KEPT_HOME = Cause(
+    "kept-home",
+    "{name} is kept home: nobody is asked for names below {domain}",
+    "take {domain} out of kept_home, or name its servers in stub_domains",
+)
+KEPT_REVERSE = Cause(
+    "kept-home", "{name} is kept home: what {domain} stands for are Services, pods or private networks"
+)
+LOCALHOST = Cause("kept-home", "{name} is kept home: it is the client itself")
+ALIAS_FORWARDED = Cause("alias-forwarded", "the alias leads out of the cluster: {cause}")
 NO_SVC = Cause("missing-svc", 'nothing is at "{label}" below {zone}: Services are below svc.{zone}')
 TOO_DEEP = Cause("too-deep", "no name has so many labels: {form} is the longest")
 NO_TYPE = Cause("no-type", "{name} exists and has no {type} record: {kind} has {types}")

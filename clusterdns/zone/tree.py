@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from clusterdns.cluster.model import Key, Published
 from clusterdns.zone.filters import Filters
-from clusterdns.zone.names import MAX_OCTETS, Name, child, is_below, label, parent
+from clusterdns.zone.names import MAX_OCTETS, ROOT, Name, child, is_below, label, parent
 from clusterdns.zone.pods import PodNames
 from clusterdns.zone.prepared import DEFER, NXDOMAIN, Change, Node, Zone, entry, with_addresses
 from clusterdns.zone.rdata import CNAME, NS, SRV, TXT, RRset, address_rrsets
@@ -34,7 +34,7 @@ _V = TypeVar("_V")
 class ZoneOptions(Struct, frozen=True):
     """What the zones are, and what holds in them whatever the objects say."""
 
-    domains: tuple[Name, ...]  # forward zones; the first is the one that reverse names point into
+    domains: tuple[Name, ...]  # forward zones; the first is the one that reverse names point into; (): no zones at all
     reverse: tuple[Name, ...] = (IN_ADDR, IP6)
     ttl: int = 5  # seconds
     ns_addresses: tuple[bytes, ...] = (b"\x7f\0\0\1",)
@@ -48,7 +48,7 @@ class ZoneOptions(Struct, frozen=True):
 
     def zones(self) -> list[Zone]:
         """Forward ones first; a Node's zone is an index of this list."""
-        primary = self.domains[0]
+        primary = self.domains[0] if self.domains else ROOT
         zones = [(apex, apex, False) for apex in self.domains] + [(apex, primary, True) for apex in self.reverse]
         return [
             Zone(apex, main, self.ttl, reverse=reverse, absent=self._absent(apex), falls=self.falls(apex))

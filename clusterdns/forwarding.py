@@ -1,0 +1,109 @@
+"""The Forwarder of the moment: made from settings, and kept over reloads that do not concern it."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from typing import cast
+
+from clusterdns.config import Settings
+from clusterdns.forward.admission import Limits
+from clusterdns.forward.asking import Prefetch
+from clusterdns.forward.cache import Cache
+from clusterdns.forward.choosing import Policy
+from clusterdns.forward.inspecting import Inspection
+from clusterdns.forward.kept import Bounds
+from clusterdns.forward.membership import Upstreams
+from clusterdns.forward.stages import Forwarder, Terms
+from clusterdns.options import routes, serves, zone_options
+
+_MARK = os.urandom(8)  # of this process, whatever is reloaded
+_NO_PREFETCH = Prefetch(together=0)
+_MARGIN = 0.1  # seconds of the time for a question that upstreams do not get: we want to say why there is no answer
+
+# What answers of others, and whose names are asked for, depend on.
+_CONCERNS = (
+    *("upstream", "stub_domains", "forward_policy", "forward_tcp", "forward_timeout", "kept_home", "local_reverse"),
+    *("cache_octets", "cache_max_ttl", "cache_max_negative_ttl", "cache_min_ttl", "prefetch", "serve_stale"),
+    *("forward_per_client", "forward_total", "source", "domain", "zones", "service_cidr", "pod_cidr"),
+)
+
+
+class Forwarding:
+    """Of one server.  *pressed*: packets come faster than they are answered."""
+
+    def __init__(self, pressed: Callable[[], bool]) -> None:
+        self._pressed = pressed
+        self._key: tuple[object, ...] = ()
+        self.forwarder: Forwarder | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+
+    def of(self, settings: Settings) -> Forwarder | None:
+        """For these settings: that of the moment where nothing that concerns it differs, None where nobody is asked.
+
+        Within the running loop.
+        """
+        return self.forwarder if self._key == _key(settings) else _made(settings, self._pressed)
+
+    def turn_to(self, settings: Settings, forwarder: Forwarder | None) -> None:
+        """*forwarder*, from ``of``, is asked from now on.  Who waits for the one before is still told."""
+        before, self.forwarder, self._key = self.forwarder, forwarder, _key(settings)
+        if before and before is not forwarder:
+            self._end(before, patient=True)
+
+    def discard(self, forwarder: Forwarder | None) -> None:
+        """It will not be asked after all."""
+        if forwarder and forwarder is not self.forwarder:
+            self._end(forwarder, patient=False)
+
+    def inspection(self) -> Inspection | None:
+        """Of the cache."""
+        one = self.forwarder
+        return Inspection(one.cache, one.asker, time.monotonic) if one else None
+
+    async def close(self) -> None:
+        """Whoever waits is told that the server ends."""
+        for task in self._ending:
+            task.cancel()
+        await asyncio.gather(*self._ending, return_exceptions=True)
+        if self.forwarder:
+            await self.forwarder.close()
+
+    def _end(self, forwarder: Forwarder, *, patient: bool) -> None:
+        task = asyncio.create_task(_ended(forwarder, patient=patient))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+
+async def _ended(forwarder: Forwarder, *, patient: bool) -> None:
+    try:
+        if patient:
+            await forwarder.drain()
+    finally:
+        await forwarder.close()
+
+
+def _key(settings: Settings) -> tuple[object, ...]:
+    return tuple(getattr(settings, name) for name in _CONCERNS)
+
+
+def _made(settings: Settings, pressed: Callable[[], bool]) -> Forwarder | None:
+    own = routes(settings, zone_options(settings, (), serves=serves(settings)))
+    if own is None:
+        return None
+    bounds = Bounds(
+        octets=settings.cache_octets,
+        max_ttl=settings.cache_max_ttl,
+        max_negative_ttl=settings.cache_max_negative_ttl,
+        min_ttl=settings.cache_min_ttl,
+        serve_stale=settings.serve_stale,
+    )
+    limits = Limits(settings.forward_per_client, settings.forward_total)
+    terms = Terms(_MARK, limits, settings.forward_timeout, None if settings.prefetch else _NO_PREFETCH)
+    members = [servers for _, servers in settings.stub_domains] + [settings.upstream]
+    budget = settings.forward_timeout - _MARGIN
+    groups = [
+        Upstreams(servers, cast("Policy", settings.forward_policy), budget=budget, tcp=settings.forward_tcp)
+        for servers in members
+    ]
+    return Forwarder(own, groups, Cache(bounds), terms, time.monotonic, asyncio.get_running_loop(), pressed)
