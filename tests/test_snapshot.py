@@ -247,6 +247,31 @@ def test_a_kill_at_any_moment_leaves_a_whole_one(tmp_path: Path) -> None:
         assert len(found.objects["Service"]) == 2000
 
 
+def test_whoever_stops_waiting_has_it_saved_later(tmp_path: Path) -> None:
+    """A server that ends in the middle of a save ends with one."""
+
+    async def main() -> None:
+        collecting = asyncio.Event()
+
+        async def collect() -> Objects | None:
+            collecting.set()
+            await asyncio.sleep(0)
+            return OBJECTS
+
+        keeper = SnapshotKeeper(file_in(tmp_path), collect)
+        keeper.note()
+        running = asyncio.create_task(keeper.run(lambda: 1.0))
+        await collecting.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await keeper.save(lambda: 2.0)
+
+    asyncio.run(main())
+    found = file_in(tmp_path).load(KINDS)
+    assert found
+    assert found.written == 2.0
+
+
 def test_it_is_saved_soon_and_not_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change is saved at once, those that follow together and after the pause; at the end what is left."""
     pauses: list[float] = []

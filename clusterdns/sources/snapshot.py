@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from sys import intern
+from threading import Lock
 from typing import BinaryIO
 
 import msgspec
@@ -77,6 +78,7 @@ class SnapshotFile:
         self.path = Path(folder) / NAME
         self._identity = identity
         self._failing = False
+        self._writing = Lock()  # who stops waiting for a worker does not stop it
 
     def load(self, kinds: Sequence[Kind]) -> Snapshot | None:
         """None where there is none, or none to be trusted that has all *kinds*.  Blocks."""
@@ -98,7 +100,8 @@ class SnapshotFile:
         """True when it is on disk.  A disk that is full or read-only is told once, not at every try.  Blocks."""
         header = Header(self._identity, tuple(objects), now)
         try:
-            write_whole(self.path, lambda file: _write(file, header, objects), 0o600)
+            with self._writing:
+                write_whole(self.path, lambda file: _write(file, header, objects), 0o600)
         except OSError as fault:
             if not self._failing:
                 logger.error(
@@ -167,9 +170,13 @@ class SnapshotKeeper:
         if not self._changed.is_set():
             return
         self._changed.clear()
-        objects = await self._collect()
-        if objects is not None and not await asyncio.to_thread(self._file.save, objects, wall()):
-            self._changed.set()  # another try after the pause
+        saved = False
+        try:
+            objects = await self._collect()
+            saved = objects is None or await asyncio.to_thread(self._file.save, objects, wall())
+        finally:
+            if not saved:  # or nobody waited until it was
+                self._changed.set()
 
 
 def _write(file: BinaryIO, header: Header, objects: Objects) -> None:
