@@ -61,7 +61,10 @@ class Publisher:
     async def run(self, source: Rounds) -> None:
         """Endless, like the source.  Raises what the source raises."""
         async for events in source.rounds():
+            changed_at = source.changed_at
             await self.round(source.name, events)
+            if changed_at is not None:
+                self.lag.observe(max(0.0, self._wall() - changed_at))
 
     async def round(self, source: str, events: Sequence[Event]) -> Round:
         with collector_paused():

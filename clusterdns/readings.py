@@ -25,6 +25,7 @@ class Process(Protocol):
 
     panics: int
     reloads_failed: int
+
     @property
     def settings_hash(self) -> str: ...
 

@@ -36,8 +36,8 @@ class Script:
 
     name = "script"
 
-    def __init__(self, *rounds: Sequence[Event]) -> None:
-        self._rounds = rounds
+    def __init__(self, *rounds: Sequence[Event], changed_at: float | None = None) -> None:
+        self._rounds, self.changed_at = rounds, changed_at
 
     async def rounds(self) -> AsyncIterator[Sequence[Event]]:
         for events in self._rounds:
@@ -48,10 +48,12 @@ def a_world() -> World:
     return World(ZONES, CONTROLLERS)
 
 
-def run(world: World, *rounds: Sequence[Event], wall: float = 1_700_000_000.0) -> Publisher:
+def run(
+    world: World, *rounds: Sequence[Event], wall: float = 1_700_000_000.0, changed_at: float | None = None
+) -> Publisher:
     async def script() -> Publisher:
         publisher = Publisher(world, wall=lambda: wall)
-        await publisher.run(Script(*rounds))
+        await publisher.run(Script(*rounds, changed_at=changed_at))
         return publisher
 
     return asyncio.run(script())
@@ -70,6 +72,17 @@ def test_a_round_is_published_with_the_time_as_serial() -> None:
     assert publisher.first_round.is_set()
     assert world.serial == 1_700_000_000
     assert world.table.find(NAME)[1] is not None
+
+
+def test_how_old_changes_are_and_how_long_rounds_take_is_told() -> None:
+    publisher = run(a_world(), [Upsert(WEB)], [Delete("Service", WEB.key)], changed_at=1_699_999_997.0)
+    assert (publisher.lag.count, publisher.lag.total) == (2, 6.0)
+    assert publisher.seconds.count == 2
+    assert publisher.age is not None
+    unknown = run(a_world(), [Upsert(WEB)])
+    assert unknown.lag.count == 0
+    early = run(a_world(), [Upsert(WEB)], changed_at=1_700_000_009.0)
+    assert early.lag.total == 0, "clocks differ"
 
 
 def test_a_serial_rises_by_one_where_the_clock_stands_still_or_falls_back() -> None:

@@ -81,6 +81,17 @@ def test_what_is_off_the_plain_path_has_its_own_time_and_the_batch_the_rest() ->
     assert tally.snapshot().seconds["cluster.local."].count == 1
 
 
+def test_a_zone_may_be_read_before_something_of_it_is_off_the_plain_path() -> None:
+    tally = Tally()
+    plainly(tally, [(0, A, NOERROR, 40, 56)])
+    tally.batch(1, 0.0001)
+    tally.snapshot()
+    tally.add(kind("cluster.local.", A, NXDOMAIN, KUBERNETES, dnssec_ok=False), 60, 90, 0.5)
+    found = tally.snapshot().folded()
+    assert (found.asked["cluster.local."].total, found.answered["cluster.local."].total) == (100, 146)
+    assert found.seconds["cluster.local."].count == 2
+
+
 def test_what_was_read_does_not_change_any_more() -> None:
     tally = Tally()
     plainly(tally, [(0, A, NOERROR, 40, 56)])

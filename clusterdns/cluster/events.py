@@ -77,6 +77,10 @@ class Rounds(Protocol):
 
     name: str
 
+    @property
+    def changed_at(self) -> float | None:
+        """Unix seconds of a change in the round that came last: of a file, or of an event's arrival; None: unknown."""
+
     def rounds(self) -> AsyncIterator[Sequence[Event]]:
         """Endless; the first round is the whole truth.  What comes in one round is published in one Change.
 

@@ -77,12 +77,9 @@ class Tally:
         """One query off the plain path and its response; *asked* and *answered* are octets."""
         zone = own.zone
         self.counts[own] += 1
-        if zone not in self.seconds:
-            self.asked[zone], self.answered[zone], self.seconds[zone] = (
-                Histogram(SIZE),
-                Histogram(SIZE),
-                Histogram(TIME),
-            )
+        if zone not in self.asked:
+            self.asked[zone], self.answered[zone] = Histogram(SIZE), Histogram(SIZE)
+            self.seconds.setdefault(zone, Histogram(TIME))
         self.asked[zone].observe(asked)
         self.answered[zone].observe(answered)
         self.seconds[zone].observe(seconds)

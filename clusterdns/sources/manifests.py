@@ -47,6 +47,7 @@ class Manifests:
         self._limits = limits
         self._paths, self._clock, self._interval, self._watch = tuple(paths), clock, interval, watch
         self._report = Report()
+        self.changed_at: float | None = None
         self._wake = asyncio.Event()
         self._again = False
         self._hinted = False  # since the last change
@@ -117,6 +118,7 @@ class Manifests:
                 if look.events is not None:
                     hold = HOLD
                 if look.events:
+                    self.changed_at = look.changed_at
                     self._judge(watcher)
                     yield look.events
                 rest = whole_at + self._rest(whole_cost) - self._clock.monotonic()

@@ -4,7 +4,7 @@ Without an event loop, whose import alone takes a command longer than reading a 
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from clusterdns.cluster.events import Event
 from clusterdns.cluster.model import Object
 from clusterdns.collector import collector_paused
 from clusterdns.errors import Problem
-from clusterdns.sources.folder import Inode, check_roots, inode_of
+from clusterdns.sources.folder import Inode, Listing, check_roots, inode_of
 from clusterdns.sources.holding import Holding
 from clusterdns.sources.mounts import distant_folders
 from clusterdns.sources.scan import RESTLESS, SYSTEM_CLOCK, Clock, Scanner
@@ -67,6 +67,7 @@ class Look(Struct, frozen=True):
     due: float  # as in Scan
     cost: float  # as in Scan
     whole: bool  # as in Scan
+    changed_at: float | None = None  # Unix seconds; the newest file that was taken in, not by the first look
 
 
 class Reader:
@@ -95,6 +96,7 @@ class Reader:
             self._watched = identify(scan.listing.watched)
             self._distant = distant_folders(self._watched)
         events: list[Event] | None = None
+        changed_at = None
         if scan.versions is not None:
             events = self.holding.apply(scan.versions)
             if scan.versions:
@@ -103,5 +105,13 @@ class Reader:
             self._report = Report(problems, self.holding.skipped(), len(scan.listing.files))
             if self._first:
                 self._first, events = False, [*self.holding.replaces()]
+            else:
+                changed_at = _newest(scan.versions, scan.listing)
         self._report = replace(self._report, seconds=self._clock.monotonic() - started)
-        return Look(events, self._report, self._watched, self._distant, scan.due, scan.cost, scan.whole)
+        return Look(events, self._report, self._watched, self._distant, scan.due, scan.cost, scan.whole, changed_at)
+
+
+def _newest(paths: Iterable[str], listing: Listing) -> float | None:
+    """When the youngest of these files was written, in Unix seconds; None where none of them is there any more."""
+    found = [listing.files[path].signature for path in paths if path in listing.files]
+    return max((one.mtime_ns / 1e9 for one in found if one), default=None)

@@ -1,0 +1,255 @@
+"""The page of metrics of a server that runs: what moves when it is asked something, and what never may."""
+
+import gzip
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from os import kill
+from pathlib import Path
+
+import pytest
+from packets import header, opt, query, with_ipv6
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as plain
+from support import PATIENCE, Server, serving, write_manifests
+
+from clusterdns import __version__
+from clusterdns.engine.framing import frame
+from clusterdns.metrics import METRICS
+
+MANIFESTS = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {clusterIP: 10.96.1.10, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: away, namespace: shop}
+spec: {type: ExternalName, externalName: web.shop.svc.cluster.local}
+"""
+WEB, AWAY, NIX = (f"{name}.shop.svc.cluster.local" for name in ("web", "away", "nix"))
+Z, DROPPED = "cluster.local.", "dropped"
+
+# What is asked; as whose, of which type and with DO it counts; the response's code, and who answered.
+ASKED = {
+    "hit": (query(WEB), Z, "A", False, "NOERROR", "kubernetes"),
+    "hit, DO": (query(WEB, edns=opt(do=True)), Z, "A", True, "NOERROR", "kubernetes"),
+    "NODATA": (query(WEB, "AAAA"), Z, "AAAA", False, "NOERROR", "kubernetes"),
+    "NXDOMAIN": (query(NIX), Z, "A", False, "NXDOMAIN", "kubernetes"),
+    "NXDOMAIN with EDNS": (query(NIX, edns=opt()), Z, "A", False, "NXDOMAIN", "kubernetes"),
+    "alias": (query(AWAY), Z, "A", False, "NOERROR", "kubernetes"),
+    "a rare type": (query(WEB, 65280), Z, "other", False, "NOERROR", "kubernetes"),
+    "apex": (query(Z, "SOA"), Z, "SOA", False, "NOERROR", "kubernetes"),
+    "reverse": (query("10.1.96.10.in-addr.arpa", "PTR"), "in-addr.arpa.", "PTR", False, "NOERROR", "kubernetes"),
+    "of others": (query("www.example.org", "MX"), DROPPED, "MX", False, "REFUSED", ""),
+    "transfer": (query(Z, 252), DROPPED, "AXFR", False, "REFUSED", ""),
+    "version": (query("version.bind", "TXT", rclass=3), ".", "TXT", False, "NOERROR", "chaos"),
+    "opcode": (header(0x2000, (1, 0, 0, 0)), DROPPED, "other", False, "NOTIMP", ""),
+    "malformed": (query(WEB)[:-1], DROPPED, "other", False, "FORMERR", ""),
+    "EDNS version": (query(WEB, edns=opt(version=1)), DROPPED, "A", False, "BADVERS", ""),
+}
+
+Values = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+class Page:
+    """A server's, as often as it is read."""
+
+    def __init__(self, server: Server) -> None:
+        line = next(line for line in server.output if line.startswith("http "))
+        self.url = line.split()[1].replace("/health", "/metrics")
+
+    def text(self, **headers: str) -> str:
+        asked = urllib.request.Request(self.url, headers={"Accept-Encoding": "identity"} | headers)
+        with urllib.request.urlopen(asked, timeout=PATIENCE) as response:
+            body: bytes = response.read()
+            packed = response.headers.get("Content-Encoding") == "gzip"
+        return (gzip.decompress(body) if packed else body).decode()
+
+    def values(self) -> Values:
+        return {
+            (line.name, frozenset(line.labels.items())): line.value
+            for family in plain(self.text())
+            for line in family.samples
+        }
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.values().get((name, frozenset(labels.items())))
+
+
+@contextmanager
+def measured(tmp_path: Path, *arguments: str, **settings: object) -> Iterator[tuple[Server, Page]]:
+    write_manifests(tmp_path, MANIFESTS)
+    with serving(tmp_path, *arguments, http="127.0.0.1:0", **settings) as server:
+        yield server, Page(server)
+
+
+def over_udp(peer: tuple[str, int], packet: bytes) -> int:
+    """Octets of the response."""
+    with socket.socket(socket.AF_INET6 if ":" in peer[0] else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(PATIENCE)
+        sock.connect(peer)
+        sock.send(packet)
+        return len(sock.recv(65535))
+
+
+def over_tcp(peer: tuple[str, int], packet: bytes) -> int:
+    with socket.create_connection(peer, PATIENCE) as sock:
+        sock.sendall(frame(packet))
+        stream = sock.makefile("rb")
+        return len(stream.read(int.from_bytes(stream.read(2))))
+
+
+def openmetrics_of(page: Page) -> Iterable[Metric]:
+    parsed: Iterable[Metric] = openmetrics(page.text(Accept="application/openmetrics-text"))  # type: ignore[no-untyped-call]
+    return parsed
+
+
+def moved(before: Values, after: Values, name: str) -> dict[frozenset[tuple[str, str]], float]:
+    return {
+        labels: value - before.get((metric, labels), 0)
+        for (metric, labels), value in after.items()
+        if metric == name and value != before.get((metric, labels), 0)
+    }
+
+
+@pytest.mark.parametrize(
+    ("send", "proto", "family"),
+    [(over_udp, "udp", "1"), (over_tcp, "tcp", "1"), pytest.param(over_udp, "udp", "2", marks=with_ipv6)],
+)
+def test_every_query_counts_once_as_what_it_is(tmp_path: Path, send: object, proto: str, family: str) -> None:
+    extra = ("--listen", "[::1]:0") if family == "2" else ()
+    with measured(tmp_path, *extra, server_version="v1") as (server, page):
+        peer = (server.address, server.port)
+        if family == "2":
+            port = next(int(m[1]) for line in server.output if (m := re.search(r"\[::1\]:(\d+)", line)))
+            peer = ("::1", port)
+        shown = f"dns://[::1]:{peer[1]}" if family == "2" else f"dns://{peer[0]}:{peer[1]}"
+        for what, (packet, zone, rtype, do, rcode, plugin) in ASKED.items():
+            before = page.values()
+            for _ in range(2):  # the first of its form, and the next
+                octets = (over_udp if proto == "udp" else over_tcp)(peer, packet)
+            change = partial(moved, before, page.values())
+            block = {("server", shown), ("zone", zone), ("view", "")}
+            carried = block | {("proto", proto)}
+            asked = frozenset(carried | {("family", family), ("type", rtype)})
+            answered = frozenset(block | {("rcode", rcode), ("plugin", plugin)})
+            assert change("coredns_dns_requests_total") == {asked: 2}, what
+            assert change("coredns_dns_responses_total") == {answered: 2}, what
+            assert change("coredns_dns_do_requests_total") == ({frozenset(block): 2} if do else {}), what
+            assert change("coredns_dns_request_size_bytes_sum") == {frozenset(carried): 2 * len(packet)}, what
+            assert change("coredns_dns_response_size_bytes_sum") == {frozenset(carried): 2 * octets}, what
+            assert change("coredns_dns_request_size_bytes_count") == {frozenset(carried): 2}, what
+            assert change("coredns_dns_response_size_bytes_count") == {frozenset(carried): 2}, what
+            assert change("coredns_dns_request_duration_seconds_count") == {frozenset(block): 2}, what
+            (seconds,) = change("coredns_dns_request_duration_seconds_sum").values()
+            assert 0 < seconds < PATIENCE
+
+
+def test_silence_counts_by_its_reason(tmp_path: Path) -> None:
+    with measured(tmp_path) as (server, page), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect((server.address, server.port))
+        for packet in (b"short", b"", query(WEB, flags=0x8000)):
+            sock.send(packet)
+        over_udp((server.address, server.port), query(WEB))  # behind them
+        door = {"server": f"dns://{server.address}:{server.port}", "proto": "udp", "family": "1"}
+        assert page.value("clusterdns_queries_dropped_total", **door, reason="short") == 2
+        assert page.value("clusterdns_queries_dropped_total", **door, reason="response") == 1
+        assert sum(value for (name, _), value in page.values().items() if name == "coredns_dns_requests_total") == 1
+
+
+def test_connections_count(tmp_path: Path) -> None:
+    with measured(tmp_path, tcp_per_client="2") as (server, page):
+        peer = (server.address, server.port)
+        with socket.create_connection(peer) as one, socket.create_connection(peer) as two:
+            for sock in (one, two):
+                sock.sendall(frame(query(WEB)))
+                assert sock.recv(1)
+            assert page.value("clusterdns_tcp_connections") == 2
+            over_tcp(peer, query(WEB))
+            closed = partial(page.value, "clusterdns_tcp_connections_closed_total")
+            assert closed(reason="evicted") == 1
+            assert page.value("clusterdns_tcp_connections_opened_total") == 3
+
+
+def test_what_is_served_shows(tmp_path: Path) -> None:
+    with measured(tmp_path) as (server, page):
+        assert page.value("clusterdns_ready") == 1
+        assert page.value("clusterdns_snapshot_generation") == 1
+        assert page.value("clusterdns_store_objects", kind="Service") == 2
+        assert page.value("clusterdns_bad_documents", severity="error") == 0
+        assert page.value("coredns_panics_total") == 0
+        zone = {"server": f"dns://{server.address}:{server.port}", "zone": Z, "view": ""}
+        assert page.values()["coredns_plugin_enabled", frozenset({**zone, "name": "kubernetes"}.items())] == 1
+        (build,) = [dict(labels) for name, labels in page.values() if name == "coredns_build_info"]
+        assert build["version"] == __version__
+        names, serial = page.value("clusterdns_names"), page.value("clusterdns_serial")
+        write_manifests(tmp_path, MANIFESTS.replace("name: web,", "name: shop-front,") + "---\nkind: [}\n")
+        for _ in range(1_000_000):
+            if page.value("clusterdns_snapshot_generation") == 2:
+                break
+        assert page.value("clusterdns_bad_documents", severity="error")
+        assert page.value("clusterdns_names") != names
+        assert (page.value("clusterdns_serial") or 0) > (serial or 0)
+        assert page.value("clusterdns_source_lag_seconds_count", source="manifests") == 1
+
+
+def test_settings_that_are_refused_count_and_those_in_use_have_a_hash(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.mkdir()
+    file = config / "clusterdns.yaml"
+    file.write_text("ttl: 7\nhttp_token: a\n")
+    with measured(tmp_path, "--config", str(file)) as (server, page):
+
+        def settings_hash() -> str:
+            (labels,) = [dict(labels) for name, labels in page.values() if name == "coredns_reload_version_info"]
+            assert labels["hash"] == "sha512"
+            return labels["value"]
+
+        before = settings_hash()
+        for text in ("ttl: never\nhttp_token: a\n", "ttl: 9\nhttp_token: a\n"):
+            file.write_text(text)
+            kill(server.pid, signal.SIGHUP)
+            for _ in range(1_000_000):
+                if page.value("coredns_reload_failed_total"):
+                    break
+            assert page.value("coredns_reload_failed_total") == 1
+        for _ in range(1_000_000):
+            if settings_hash() != before:
+                break
+        assert over_udp((server.address, server.port), query(WEB)) > 12
+
+
+def test_both_formats_can_be_read_and_packed(tmp_path: Path) -> None:
+    with measured(tmp_path) as (server, page):
+        over_udp((server.address, server.port), query(WEB))
+        names = {family.name for family in plain(page.text())}
+        assert {family.name for family in openmetrics_of(page)} == names
+        assert {family.name for family in plain(page.text(**{"Accept-Encoding": "gzip"}))} == names
+        listed = {metric.name.removesuffix("_total") for metric in METRICS.values()}
+        assert {name for name in names if name.startswith(("coredns_", "clusterdns_"))} <= listed
+        if shutil.which("promtool"):
+            done = subprocess.run(
+                ["promtool", "check", "metrics"], input=page.text(), capture_output=True, check=False, text=True
+            )
+            assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_page_is_bounded_whatever_is_asked(tmp_path: Path) -> None:
+    with measured(tmp_path) as (server, page), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect((server.address, server.port))
+        sock.settimeout(PATIENCE)
+        for number in range(3000):
+            sock.send(query(f'x{number}"\n.shop.svc.cluster.local', number % 250, edns=opt(512 + number)))
+            sock.recv(4096)
+        values = page.values()
+        assert len(values) < 2000
+        assert not [labels for _, labels in values if any("x1" in value for _, value in labels)]
