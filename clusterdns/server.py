@@ -14,11 +14,13 @@ from msgspec.structs import asdict
 
 from clusterdns import __version__
 from clusterdns.admin.http import HttpServer
-from clusterdns.announce import announce_ready, announce_start, texts
+from clusterdns.announce import announce_ready, announce_start, texts, what
 from clusterdns.backend import Backend
 from clusterdns.cluster.model import Service
 from clusterdns.config import Settings
+from clusterdns.controllers.memory import Memory
 from clusterdns.errors import BackendError, OperatorError
+from clusterdns.forwarding import Forwarding
 from clusterdns.metrics import Sample
 from clusterdns.pauses import Pauses
 from clusterdns.readings import Readings
@@ -67,10 +69,14 @@ class Server:
         self._supervisor = supervisor or Supervisor({}, 0)
         self._load, self._config_path = load, config_path
         self._settings = load()
-        self._backend = Backend(self._settings, _hosts(self._settings), self._turned)
-        self._window = Window(_shown(self._backend))
         self._listeners = Listeners(inherited)
-        self._http = HttpServer(self, self._window, lambda: self._settings.http_token)
+        self._forwarding = Forwarding(lambda: self._listeners.pressed)
+        self._backend = self._made(self._settings)
+        self._forwarding.turn_to(self._settings, self._backend.forwarder)
+        self._window = Window(_shown(self._backend))
+        self._http = HttpServer(
+            self, self._window, lambda: self._settings.http_token, caching=self._forwarding.inspection
+        )
         self.panics = self.reloads_failed = 0
         self._pauses = Pauses()
         self._readings = Readings(self, self._listeners, lambda: self._backend, self._pauses)
@@ -79,6 +85,9 @@ class Server:
         self._failure: BaseException | None = None  # what ended the source
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def _made(self, settings: Settings, memory: Memory | None = None) -> Backend:
+        return Backend(settings, _hosts(settings), self._turned, memory, self._forwarding.of(settings))
 
     def ready_reasons(self) -> list[str]:
         """Why ``/ready`` is 503; [] when it is 200."""
@@ -217,11 +226,11 @@ class Server:
             await self._lame_duck()
 
     async def _lame_duck(self) -> None:
-        """Clients learn late that we go: answers go on until nobody asks, at most ``lameduck`` seconds."""
+        """Clients learn late that we go: answers go on until nobody asks or waits, at most ``lameduck`` seconds."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.lameduck
         seen, quiet_since = self._listeners.queries, loop.time()
-        while (now := loop.time()) < end and now - quiet_since < QUIET_SECONDS:
+        while (now := loop.time()) < end and (now - quiet_since < QUIET_SECONDS or self._listeners.under_way):
             await asyncio.sleep(min(_LOOK_SECONDS, end - now))
             if (queries := self._listeners.queries) != seen:
                 seen, quiet_since = queries, loop.time()
@@ -232,6 +241,7 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._backend.stop()
+        await self._forwarding.close()
         await self._listeners.close()
         await self._http.stop()
 
@@ -276,7 +286,7 @@ class Server:
         new_world = _inside(settings) != _inside(before)
         backend = old
         if new_world:
-            backend = Backend(settings, _hosts(settings), self._turned, old.memory())
+            backend = self._made(settings, old.memory())
         bound = None
         try:
             if new_world:
@@ -290,8 +300,10 @@ class Server:
                 discard(bound)
             if new_world:
                 await backend.stop()
+            self._forwarding.discard(backend.forwarder)
             raise
         self._settings, self._backend = settings, backend
+        self._forwarding.turn_to(settings, backend.forwarder)
         self._window.turn_to(_shown(backend))
         self._listeners.answer_with(backend.responders.at)
         self._listeners.limit(_limits(settings))
@@ -303,7 +315,7 @@ class Server:
 
     def _status(self) -> str:
         waiting = "" if self._backend.ready else f"; {self._backend.reasons(0.0)[0]}"
-        return f"serving {to_text(self._backend.world.table.zones[0].apex)} on {texts(self._listeners.bound)}{waiting}"
+        return f"serving {what(self._backend)} on {texts(self._listeners.bound)}{waiting}"
 
 
 def _check_ready(new: Backend, old: Backend) -> None:
@@ -314,7 +326,8 @@ def _check_ready(new: Backend, old: Backend) -> None:
 
 def _shown(backend: Backend) -> Scene:
     """The time tells this generation from others."""
-    return Scene(backend.world, backend.publisher, backend.problems, f"{time.time_ns():x}", backend.source)
+    life = f"{time.time_ns():x}"
+    return Scene(backend.world, backend.publisher, backend.problems, life, backend.source, backend.others)
 
 
 def _hosts(settings: Settings) -> list[str]:
