@@ -63,8 +63,9 @@ class Holding:
                     come.setdefault(identity(item), [])
             for item in after:
                 if id(item) not in old:
-                    come.setdefault(identity(item), []).append(item)
-        return [event for name in _in_order(come) for event in self._settle(name, gone, come[name])]
+                    come.setdefault((item.kind, item.key), []).append(item)
+        settled = (self._settle(name, gone, come[name]) for name in _in_order(come))
+        return [event for event in settled if event]
 
     def _adopt(self, last_good: Object) -> Object | None:
         """It was moved and broken at once: the file that holds it now stands for it as it was."""
@@ -116,11 +117,14 @@ class Holding:
                     self._broken.setdefault(name, set()).add(path)
         return objects
 
-    def _settle(self, name: Identity, gone: set[int], come: list[Object]) -> Iterable[Event]:
+    def _settle(self, name: Identity, gone: set[int], come: list[Object]) -> Event | None:
         """Find out anew who serves as *name*, when of its objects some have *gone* (their ids) and some have *come*."""
         kind, key = name
         serving = self._serving[kind]
         before = serving.get(key)
+        if before is None and len(come) == 1:  # as nearly all when all is new
+            serving[key] = come[0]
+            return Upsert(come[0])
         claims = self._rivals.pop(name, [before] if before else [])
         claims = sorted([item for item in claims if id(item) not in gone] + come, key=lambda item: item.place)
         if len(claims) > 1:
@@ -129,11 +133,9 @@ class Holding:
             claims = [adopted]
         if not claims:
             del serving[key]
-            yield Delete(kind, key)
-            return
+            return Delete(kind, key)
         serving[key] = claims[0]
-        if claims[0] != before:
-            yield Upsert(claims[0])
+        return Upsert(claims[0]) if claims[0] != before else None
 
 
 def _in_order(names: Iterable[Identity]) -> Iterator[Identity]:

@@ -18,7 +18,7 @@ def label(text: str) -> bytes:
     octets = text.encode("ascii").lower()  # in this order: str.lower() makes a "k" of the Kelvin sign
     if not 1 <= len(octets) <= 63:
         raise ValueError(f"label {text!r} has {len(octets)} octets: 1 to 63 are possible")
-    return bytes((len(octets),)) + octets
+    return len(octets).to_bytes() + octets
 
 
 def child(labels: bytes, parent: Name) -> Name:

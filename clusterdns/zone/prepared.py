@@ -6,7 +6,7 @@ behind another question by replacing their owners alone.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import ClassVar
 
@@ -167,10 +167,14 @@ def section_counts(answers: int, authority: int, additional: int) -> bytes:
 
 def encode_rrset(rrset: RRset, owner: bytes) -> bytes:
     """The records with *owner* (a pointer or a whole name) before each."""
-    rtype, wires = rrset.rtype, [rdata.to_wire() for rdata in rrset.rdatas]
-    head = owner + _fixed(rtype, rrset.ttl)
-    if rtype in _ADDRESSES:  # all of one length
-        head += len(wires[0]).to_bytes(2)
+    rdatas = rrset.rdatas
+    first = rdatas[0].to_wire()
+    head = owner + _fixed(rdatas[0].rtype, rrset.ttl)
+    if len(rdatas) == 1:  # as most have
+        return head + len(first).to_bytes(2) + first
+    wires = [rdata.to_wire() for rdata in rdatas]
+    if rdatas[0].rtype in _ADDRESSES:  # all of one length
+        head += len(first).to_bytes(2)
         return head + head.join(wires)
     return b"".join([head + len(wire).to_bytes(2) + wire for wire in wires])
 
@@ -225,14 +229,17 @@ def _begins_label(name: Name, at: int) -> bool:
 def with_addresses(rrsets: Sequence[RRset]) -> list[tuple[RRset, list[RRset]]]:
     """Each RRset and, for SRV, the address RRsets of its targets among *rrsets* (RFC 2782, additional data)."""
     addresses: dict[Name, list[RRset]] = {}
-    paired: list[tuple[RRset, list[RRset]]] = []
     for rrset in rrsets:
-        if rrset.rtype in _ADDRESSES:
+        if rrset.rdatas[0].rtype in _ADDRESSES:
             addresses.setdefault(rrset.owner, []).append(rrset)
-    for rrset in rrsets:
-        if rrset.rtype == SRV.rtype:
-            targets = dict.fromkeys([rdata.target for rdata in rrset.rdatas if isinstance(rdata, SRV)])
-            paired.append((rrset, [more for target in targets for more in addresses.get(target, ())]))
-        else:
-            paired.append((rrset, []))
-    return paired
+    return [(rrset, _of_targets(rrset, addresses)) for rrset in rrsets]
+
+
+def _of_targets(rrset: RRset, addresses: Mapping[Name, list[RRset]]) -> list[RRset]:
+    first = rrset.rdatas[0]
+    if not isinstance(first, SRV):
+        return []
+    if len(rrset.rdatas) == 1:
+        return addresses.get(first.target, [])
+    targets = dict.fromkeys([rdata.target for rdata in rrset.rdatas if isinstance(rdata, SRV)])
+    return [more for target in targets for more in addresses.get(target, ())]

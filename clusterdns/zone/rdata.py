@@ -139,6 +139,9 @@ class RRset(Struct, frozen=True, gc=False):
 
 def address_rrsets(owner: Name, ttl: int, addresses: set[bytes]) -> list[RRset]:
     """One RRset per family, addresses sorted: a re-list in another order must not look like a change."""
+    if len(addresses) == 1:  # as most have
+        (address,) = addresses
+        return [RRset(owner, ttl, (A(address) if len(address) == 4 else AAAA(address),))]
     order = sorted(addresses)
     four = [A(address) for address in order if len(address) == 4]
     six = [AAAA(address) for address in order if len(address) == 16]

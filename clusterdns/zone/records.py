@@ -17,7 +17,12 @@ SCHEMA_VERSION = b"1.1.0"
 SCHEMA_VERSION_TTL = 28800  # seconds; the specification's example, kept by CoreDNS whatever its ttl
 
 
-_inner_label = lru_cache(1 << 10)(label)  # of namespaces, ports and protocols, which come again and again
+_inner_label = lru_cache(1 << 10)(label)  # of namespaces, which come again and again
+
+
+@lru_cache(1 << 10)
+def _port_labels(name: str, protocol: str) -> bytes:
+    return label(f"_{name}") + label(f"_{protocol}")
 
 
 def service_name(key: Key, zone: Name) -> Name:
@@ -38,7 +43,9 @@ def endpoint_label(endpoint: Endpoint, pod_names: bool = False) -> str:
 
 def dashed(address: bytes) -> str:
     """``10-1-0-7``, ``2001-db8--7``; one that would end in a dash gets a 0, as in CoreDNS."""
-    text = address_text(address).replace(".", "-").replace(":", "-")
+    if len(address) == 4:
+        return "%d-%d-%d-%d" % (*address,)
+    text = address_text(address).replace(":", "-")
     return text + "0" if text.endswith("-") else text
 
 
@@ -129,7 +136,7 @@ def _below(text: str, base: Name) -> Name | None:
 def _port_owner(name: str, protocol: str, base: Name) -> Name | None:
     """``_http._tcp.`` + *base*; None for a 63-character port name, which the API allows and DNS cannot hold."""
     try:
-        return child(_inner_label(f"_{name}") + _inner_label(f"_{protocol}"), base)
+        return child(_port_labels(name, protocol), base)
     except ValueError:
         return None
 
