@@ -18,6 +18,7 @@ from packets import opt
 from replies import reply
 
 from clusterdns.engine.framing import MessageStream, frame
+from clusterdns.errors import PeerError
 from clusterdns.forward.servers import Server
 from clusterdns.transports.sockets import bind_pairs
 
@@ -206,7 +207,12 @@ class _Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         port = self.transport.get_extra_info("peername")[1]
-        for message in self._messages.feed(data):
+        try:
+            messages = self._messages.feed(data)
+        except PeerError:  # no DNS
+            self.transport.abort()
+            return
+        for message in messages:
             if self.transport.is_closing():
                 return
             self._server.take(

@@ -1,0 +1,397 @@
+"""Several upstreams: who is asked first, who next, and that some answer comes of it if there is one."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from random import Random
+
+import pytest
+from behaviours import (
+    FORGERIES,
+    FORMERR,
+    NOTIMP,
+    NXDOMAIN,
+    REFUSED,
+    SERVFAIL,
+    answer,
+    bare,
+    drop,
+    half,
+    hold,
+    lower_case,
+    nonsense,
+    over,
+    poison,
+    referral,
+    refuse,
+    saying,
+    script,
+    then,
+    truncate,
+    wrong_case,
+)
+from farm import Asked, Behaviour, Farm, Transport, dead_port, running
+from replies import SOA, asked, told
+
+from clusterdns.forward.answers import Foreign, Unresolved
+from clusterdns.forward.choosing import Group, Policy
+from clusterdns.forward.servers import Server
+from clusterdns.forward.upstream import Patience, Upstream
+
+WWW = "www.example.com."
+QUESTION = asked(WWW)
+
+
+@asynccontextmanager
+async def group(
+    servers: Sequence[Server], policy: Policy = "sequential", *, budget: float = 20.0, reply: float = 10.0
+) -> AsyncIterator[Group]:
+    made = Group([Upstream(one, patience=Patience(reply)) for one in servers], policy, budget=budget, random=Random(1))
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@asynccontextmanager
+async def several(
+    farm: Farm, *does: Behaviour, policy: Policy = "sequential", budget: float = 20.0
+) -> AsyncIterator[Group]:
+    servers = [(await farm.add(one)).server() for one in does]
+    async with group(servers, policy, budget=budget) as made:
+        yield made
+
+
+def who(foreign: Foreign, name: str = WWW) -> int:
+    """The number of the upstream that gave this answer."""
+    (line,) = told(foreign, name)
+    return int(line.rpartition(".")[2])
+
+
+async def unresolved(made: Group) -> tuple[int, str]:
+    with pytest.raises(Unresolved) as raised:
+        await made.resolve(QUESTION)
+    return raised.value.code, raised.value.text
+
+
+# Who is asked first.
+
+
+def test_sequential_asks_the_first() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, answer, answer, answer) as made:
+            assert [who(await made.resolve(QUESTION)) for _ in range(6)] == [1] * 6
+
+    running(scenario)
+
+
+def test_round_robin_asks_each_in_turn() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, answer, answer, answer, policy="round_robin") as made:
+            assert [who(await made.resolve(QUESTION)) for _ in range(6)] == [1, 2, 3] * 2
+
+    running(scenario)
+
+
+def test_random_asks_all_of_them() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, answer, answer, answer, policy="random") as made:
+            asked_first = Counter([who(await made.resolve(QUESTION)) for _ in range(90)])
+            assert set(asked_first) == {1, 2, 3}
+            assert min(asked_first.values()) > 10
+
+    running(scenario)
+
+
+def test_fastest_asks_the_fastest_and_now_and_then_another() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, answer, answer, policy="fastest") as made:
+            for one, seconds in zip(made.upstreams, (5.0, 1e-9), strict=True):
+                for _ in range(1000):
+                    one.times.observe(seconds)
+            asked_first = Counter([who(await made.resolve(QUESTION)) for _ in range(300)])
+            assert asked_first[2] > 250
+            assert asked_first[1] > 0
+
+    running(scenario)
+
+
+# Who is asked next.
+
+NEXT: dict[str, Behaviour] = {
+    "SERVFAIL": refuse(SERVFAIL),
+    "REFUSED": refuse(REFUSED),
+    "NOTIMP": refuse(NOTIMP),
+    "FORMERR": refuse(FORMERR),
+    "a header alone": bare(SERVFAIL),
+    "silence": drop,
+    "a referral": referral,
+    "neither authority nor recursion": saying(answer=[], flags=0x8000),
+    "malformed": nonsense,
+    "truncated everywhere": truncate,
+    "truncated, and half a message over TCP": over(udp=truncate, tcp=half),
+    "truncated, and silence over TCP": over(udp=truncate, tcp=drop),
+    "wrong case, and silence over TCP": over(udp=wrong_case, tcp=drop),
+    **FORGERIES,
+}
+
+
+@pytest.mark.parametrize("does", NEXT.values(), ids=NEXT)
+def test_the_next_one_is_asked_after(does: Behaviour) -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, does, answer) as made:
+            assert who(await made.resolve(QUESTION)) == 2
+
+    running(scenario)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_the_next_one_is_asked_after_a_dead_port(transport: Transport) -> None:
+    async def scenario(farm: Farm) -> None:
+        good = await farm.add(answer)
+        async with group([Server("127.0.0.1", dead_port(), transport), good.server()]) as made:
+            assert who(await made.resolve(QUESTION)) == 1
+
+    running(scenario)
+
+
+FINAL: dict[str, Behaviour] = {
+    "NXDOMAIN": saying(rcode=NXDOMAIN, answer=[], authority=[SOA]),
+    "no such record": saying(answer=[], authority=[SOA]),
+    "poison": poison,
+    "truncated": over(udp=truncate, tcp=answer),
+    "another case": lower_case,
+}
+
+
+@pytest.mark.parametrize("does", FINAL.values(), ids=FINAL)
+def test_nobody_else_is_asked_after(does: Behaviour) -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, does, answer) as made:
+            for one in made.upstreams:
+                one.times.observe(1.0)  # so that nobody is in a hurry
+            await made.resolve(QUESTION)
+        assert not farm.all[1].asked
+
+    running(scenario)
+
+
+def test_a_slow_one_is_not_waited_for() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, hold, answer) as made:
+            assert who(await made.resolve(QUESTION)) == 2
+            assert len(farm.all[0].held) == 1
+            farm.all[0].release()  # nobody is there any more
+
+    running(scenario)
+
+
+def test_a_slow_one_that_answers_after_all() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, hold, lambda _: farm.all[0].release()) as made:
+            assert who(await made.resolve(QUESTION)) == 1
+
+    running(scenario)
+
+
+def test_a_lost_packet_is_sent_again() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, script(drop, answer)) as made:
+            assert who(await made.resolve(QUESTION)) == 1
+        assert [seen.transport for seen in farm.all[0].asked] == ["udp", "udp"]
+
+    running(scenario)
+
+
+def test_where_udp_is_lost_tcp_may_pass() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, over(udp=drop, tcp=answer)) as made:
+            assert who(await made.resolve(QUESTION)) == 1
+        assert [seen.transport for seen in farm.all[0].asked] == ["udp", "udp", "tcp"]
+
+    running(scenario)
+
+
+def test_a_flapping_one_answers_every_question() -> None:
+    async def scenario(farm: Farm) -> None:
+        turns = [drop, answer, refuse(SERVFAIL), answer, hold, answer]
+        async with several(farm, script(*turns * 20), answer) as made:
+            for _ in range(40):
+                assert who(await made.resolve(QUESTION)) in (1, 2)
+
+    running(scenario)
+
+
+# When nobody knows.
+
+
+@pytest.mark.parametrize("rcode", [SERVFAIL, REFUSED, NOTIMP])
+def test_what_all_say_is_said(rcode: int) -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, refuse(rcode, "so it is"), refuse(rcode, "no"), refuse(rcode)) as made:
+            foreign = await made.resolve(QUESTION)
+            assert (foreign.rcode, foreign.error) == (rcode, (22, "so it is"))
+        assert farm.queries == 3  # each of them once
+
+    running(scenario)
+
+
+def test_servfail_says_more_than_refused() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, refuse(REFUSED), refuse(SERVFAIL), refuse(NOTIMP)) as made:
+            assert (await made.resolve(QUESTION)).rcode == SERVFAIL
+
+    running(scenario)
+
+
+def test_an_rcode_says_more_than_silence() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, drop, refuse(SERVFAIL), budget=0.5) as made:
+            assert (await made.resolve(QUESTION)).rcode == SERVFAIL
+
+    running(scenario)
+
+
+def test_silence_of_all_names_them_within_the_budget() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, drop, drop, budget=0.3) as made:
+            first, second = made.upstreams
+            assert await unresolved(made) == (22, f"{first}: no reply; {second}: no reply")
+
+    running(scenario)
+
+
+def test_dead_ports() -> None:
+    async def scenario(farm: Farm) -> None:
+        servers = [Server("127.0.0.1", dead_port(), transport) for transport in ("udp", "tcp", "tls")]
+        async with group(servers) as made:
+            text = "; ".join(f"{one}: connection refused" for one in servers)
+            assert await unresolved(made) == (23, text)
+
+    running(scenario)
+
+
+def test_lame_ones() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, referral, nonsense) as made:
+            first, second = made.upstreams
+            assert await unresolved(made) == (22, f"{first}: a referral; {second}: it ends too early")
+
+    running(scenario)
+
+
+def test_no_upstream_at_all() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with group([]) as made:
+            assert await unresolved(made) == (22, "no upstream")
+
+    running(scenario)
+
+
+@pytest.mark.parametrize("does", [drop, then(*FORGERIES.values()), bare(FORMERR), bare(SERVFAIL)])
+def test_no_server_gets_more_than_three_queries_over_a_transport(does: Behaviour) -> None:
+    async def scenario(farm: Farm) -> None:
+        servers = [(await farm.add(does)).server() for _ in range(2)]
+        async with group(servers, reply=0.02) as made:
+            for upstream in made.upstreams:
+                upstream.times.observe(0.0)
+            assert (await unresolved(made))[0] == 22
+            made.upstreams = ()
+        for fake in farm.all:
+            counts = Counter(seen.transport for seen in fake.asked if seen.name != ".")
+            assert counts
+            assert all(count <= 3 for count in counts.values())
+
+    running(scenario)
+
+
+# Who is down.
+
+
+def test_one_that_is_down_is_asked_no_more_while_another_works() -> None:
+    async def scenario(farm: Farm) -> None:
+        bad, good = await farm.add(drop), await farm.add(answer)
+        async with group([bad.server(), good.server()], reply=600.0) as made:
+            for _ in range(20):
+                assert who(await made.resolve(QUESTION)) == 2
+            assert made.upstreams[0].state == "down"
+            assert made.broken == 0
+            # The fourth was sent before the third was found to have failed.
+            assert sum(seen.name != "." for seen in bad.asked) <= 4
+            await bad.until(lambda: any(seen.name == "." for seen in bad.asked))  # the probe
+
+    running(scenario)
+
+
+def test_all_down_are_asked_all_the_same() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, drop, drop, budget=0.3) as made:
+            for upstream in made.upstreams:
+                for _ in range(3):
+                    upstream.health.failed(0.0)
+            await unresolved(made)
+            assert made.broken == 1
+            farm.all[1].does = answer
+            assert who(await made.resolve(QUESTION)) == 2
+            assert made.upstreams[1].state == "healthy"
+
+    running(scenario)
+
+
+def test_a_name_that_nobody_can_resolve_makes_no_server_look_dead() -> None:
+    def unless_bad(seen: Asked) -> None:
+        if "bad" not in seen.name.lower():
+            answer(seen)
+
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, unless_bad, budget=0.2) as made:
+            for number in range(5):
+                lost = asyncio.create_task(made.resolve(asked(f"bad{number}.example.com.")))
+                await farm.all[0].seen(len(farm.all[0].asked) + 1)
+                await made.resolve(QUESTION)
+                with pytest.raises(Unresolved):
+                    await lost
+                await made.resolve(QUESTION)
+            assert made.upstreams[0].state == "healthy"
+
+    running(scenario)
+
+
+# Many at a time.
+
+
+def test_many_at_a_time_beside_silent_ones() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, drop, answer, hold, policy="random") as made:
+            names = [f"host-{number}.example.com." for number in range(300)]
+            foreigns = await asyncio.gather(*[made.resolve(asked(name)) for name in names])
+            assert {who(one, name) for one, name in zip(foreigns, names, strict=True)} == {2}
+
+    running(scenario)
+
+
+def test_given_up_questions_leave_nothing() -> None:
+    async def scenario(farm: Farm) -> None:
+        async with several(farm, drop, hold) as made:
+            tasks = [asyncio.create_task(made.resolve(QUESTION)) for _ in range(50)]
+            await farm.all[1].seen(50)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    running(scenario)
+
+
+def test_an_upstream_that_leaves_ends_what_it_has_begun() -> None:
+    async def scenario(farm: Farm) -> None:
+        old, new = await farm.add(hold), await farm.add(answer)
+        async with group([old.server("tcp")]) as made:
+            asking = asyncio.create_task(made.resolve(QUESTION))
+            await old.seen(1)
+            made.replace([Upstream(new.server())])
+            assert who(await made.resolve(QUESTION)) == 2
+            old.release()
+            assert who(await asking) == 1
+
+    running(scenario)
