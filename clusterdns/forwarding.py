@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from clusterdns.config import Settings
@@ -16,6 +16,7 @@ from clusterdns.forward.kept import Bounds
 from clusterdns.forward.membership import Upstreams
 from clusterdns.forward.stages import Forwarder, Terms
 from clusterdns.options import routes, serves, zone_options
+from clusterdns.views.status import UpstreamStatus
 
 _MARK = os.urandom(8)  # of this process, whatever is reloaded
 _NO_PREFETCH = Prefetch(together=0)
@@ -55,6 +56,26 @@ class Forwarding:
         """It will not be asked after all."""
         if forwarder and forwarder is not self.forwarder:
             self._end(forwarder, patient=False)
+
+    def upstreams(self, stubs: Sequence[str]) -> tuple[UpstreamStatus, ...]:
+        """Of the stub domains *stubs*, and then those of all other names."""
+        one = self.forwarder
+        if one is None:
+            return ()
+        return tuple(
+            UpstreamStatus(
+                str(upstream),
+                zone,
+                upstream.state,
+                upstream.times.median,
+                upstream.times.p95,
+                upstream.figures.queries,
+                upstream.figures.failures.total(),
+            )
+            for zone, group in zip((*stubs, "."), one.groups, strict=True)
+            if isinstance(group, Upstreams)
+            for upstream in group.upstreams
+        )
 
     def inspection(self) -> Inspection | None:
         """Of the cache."""

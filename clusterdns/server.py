@@ -42,7 +42,10 @@ WATCH_SECONDS = 1.0  # between looks at the file of settings
 RELOAD_SECONDS = 10.0  # that other settings wait for a live source before they are given up
 
 # What can change without another world: addresses of ours, and how to end.
-_OUTSIDE = ("listen", "http", "http_token", "lameduck", "max_staleness", "tcp_connections", "tcp_per_client")
+_OUTSIDE = (
+    *("listen", "http", "http_token", "lameduck", "max_staleness", "tcp_connections", "tcp_per_client"),
+    *("query_log", "query_log_format", "query_log_sample", "query_log_rate"),
+)
 
 _SECRET = ("cookie_secrets", "http_token")
 
@@ -121,6 +124,7 @@ class Server:
             listen=tuple(map(address_text, self._listeners.bound)),
             queries=self._listeners.queries,
             problems=len(backend.problems()),
+            upstreams=self._forwarding.upstreams([suffix for suffix, _ in self._settings.stub_domains]),
         )
 
     def samples(self) -> Callable[[], Iterable[Sample]]:

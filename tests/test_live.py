@@ -17,7 +17,7 @@ import dns.edns
 import dns.message
 import dns.rcode
 import pytest
-from fake_api import FakeApi, Refusal, endpoint_slice, namespace, service
+from fake_api import FakeApi, Refusal, endpoint_slice, namespace, pod, service
 
 from clusterdns import server as server_module
 from clusterdns.cli.main import run
@@ -338,6 +338,26 @@ def test_the_old_world_goes_with_its_last_reference(tmp_path: Path) -> None:
             gc.enable()
 
     live(tmp_path, story, state_dir=tmp_path)
+
+
+def test_pods_where_they_are_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(life: Life) -> None:
+        await life.ready()
+        name = "10-244-0-9.shop.pod.cluster.local"
+        assert await life.ask(name) == ("NXDOMAIN", [], [])
+        life.api.put(pod("shop/web-0", "10.244.0.9") | {"spec": {"containers": [{"name": "main", "image": "web:1"}]}})
+
+        async def come() -> bool:
+            return await life.ask(name) == ("NOERROR", ["10.244.0.9"], [])
+
+        await life.until(come)
+        capsys.readouterr()
+        assert await life.command("get", "pods", "-n", "shop") == 0
+        assert "web-0   1/1     Running" in capsys.readouterr().out
+        assert await life.command("describe", "pod", "web-0", "-n", "shop") == 0
+        assert "web:1" in capsys.readouterr().out
+
+    live(tmp_path, story, pods="verified")
 
 
 def test_outside_of_a_cluster_and_without_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
 from clusterdns.cluster.events import KindStatus, SourceStatus
-from clusterdns.views.status import Status, status_text
+from clusterdns.views.status import Status, UpstreamStatus, status_text
 
 KINDS = (
     KindStatus("Namespace", synced=True, objects=12, lag=3.2),
@@ -64,6 +64,19 @@ def test_manifests() -> None:
     text = status_text(replace(LIVE, ready=True, reasons=(), source=source, problems=2))
     assert "Problems:   2 (/ready?verbose tells them)\n" in text
     assert text.endswith("manifests   files   yes      13        1s    <none>\n")
+
+
+def test_upstreams() -> None:
+    upstreams = (
+        UpstreamStatus("10.0.0.1:53", ".", "healthy", 0.0124, 0.04, 120, 3),
+        UpstreamStatus("10.0.0.2:53", "corp.example.", "down", None, None, 0, 7),
+    )
+    expected = """
+UPSTREAM      ZONES           STATE     MEDIAN   P95      REPLIES   FAILURES
+10.0.0.1:53   .               healthy   12ms     40ms     120       3
+10.0.0.2:53   corp.example.   down      <none>   <none>   0         7
+"""
+    assert status_text(replace(LIVE, upstreams=upstreams)).endswith(expected)
 
 
 def test_json_there_and_back() -> None:

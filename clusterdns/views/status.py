@@ -10,6 +10,18 @@ from clusterdns.views.ages import human_duration
 from clusterdns.views.columns import DESCRIPTION, TABLE, align
 
 
+class UpstreamStatus(Struct, frozen=True):
+    """How a server that is asked for names of others does.  Times are seconds; None: it has not replied yet."""
+
+    server: str
+    zones: str  # whose names it is asked for; "." for all others
+    state: str  # healthy | suspect | down
+    median: float | None
+    p95: float | None
+    replies: int
+    failures: int
+
+
 class Status(Struct, frozen=True):
     """As of *now*; *started* and *now* are Unix seconds."""
 
@@ -30,13 +42,18 @@ class Status(Struct, frozen=True):
     listen: tuple[str, ...]
     queries: int
     problems: int
+    upstreams: tuple[UpstreamStatus, ...] = ()
 
 
 def status_text(status: Status) -> str:
     """For people.  Times are as kubectl says them."""
     about, _ = align(list(_about(status)), DESCRIPTION)
     rows, _ = align([("SOURCE", "KIND", "SYNCED", "OBJECTS", "LAG", "LAST ERROR"), *_rows(status)], TABLE)
-    return "\n".join([about, *_lines(status), rows])
+    parts = [about, *_lines(status), rows]
+    if status.upstreams:
+        titles = ("UPSTREAM", "ZONES", "STATE", "MEDIAN", "P95", "REPLIES", "FAILURES")
+        parts.append(align([titles, *_upstreams(status)], TABLE)[0])
+    return "\n".join(parts)
 
 
 def _about(status: Status) -> Iterator[tuple[str, str]]:
@@ -48,7 +65,7 @@ def _about(status: Status) -> Iterator[tuple[str, str]]:
     yield "Zones:", " ".join(status.zones)
     yield "Serial:", f"{status.serial}, after {_some(status.rounds, 'round')}"
     yield "Published:", f"{_some(status.services, 'Service')}, {_some(status.names, 'name')}"
-    yield "Listening:", f"{' '.join(status.listen) or 'not yet'} (UDP and TCP), {status.queries} queries"
+    yield "Listening:", f"{' '.join(status.listen) or 'not yet'} (UDP and TCP), {_queries(status.queries)}"
     yield "Problems:", f"{status.problems}{' (/ready?verbose tells them)' if status.problems else ''}"
 
 
@@ -66,8 +83,22 @@ def _rows(status: Status) -> Iterator[tuple[str, ...]]:
         yield source.name, "files", _yes(source.synced), str(source.files), _lag(source.lag), source.error or "<none>"
 
 
+def _queries(count: int) -> str:
+    return f"{count} quer{'y' if count == 1 else 'ies'}"
+
+
 def _some(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _upstreams(status: Status) -> Iterator[tuple[str, ...]]:
+    for one in status.upstreams:
+        times = (_milliseconds(one.median), _milliseconds(one.p95))
+        yield one.server, one.zones, one.state, *times, str(one.replies), str(one.failures)
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "<none>" if seconds is None else f"{seconds * 1000:.0f}ms"
 
 
 def _yes(truth: bool) -> str:
