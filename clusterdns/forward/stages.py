@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -199,7 +199,7 @@ class Forwarder:
             return None
         self.admission.refused += 1
         if opt:
-            error = error_option(OTHER, why)
+            error = _refusal_option(why)
             octets = int.from_bytes(opt[OPT_OCTETS - 2 : OPT_OCTETS]) + len(error)
             opt = b"".join((opt[: OPT_OCTETS - 2], octets.to_bytes(2), opt[OPT_OCTETS:], error))
         flags = QR | RD | RA | packet[3] & CD | SERVFAIL
@@ -250,6 +250,11 @@ class Forwarder:
                 to_text(question.name),
                 self.loops,
             )
+
+
+@lru_cache(8)
+def _refusal_option(why: str) -> bytes:
+    return error_option(OTHER, why)
 
 
 def _links(resolve: Resolve, foreign: Foreign, wire: bytes) -> list[bytes]:

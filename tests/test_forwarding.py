@@ -1,0 +1,420 @@
+"""A server in front of upstreams that do what a test says, asked with dig."""
+
+import asyncio
+import logging
+import re
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import dns.edns
+import dns.message
+import dns.rcode
+import pytest
+from behaviours import answer, drop, hold
+from farm import Asked, Fake, Farm, dead_port
+from packets import opt, query, read
+from support import write_manifests
+
+from clusterdns import server as server_module
+from clusterdns.config import Settings, load_settings
+from clusterdns.engine.framing import frame
+from clusterdns.server import Server
+
+MANIFESTS = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {clusterIP: 10.96.0.9, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: docs, namespace: shop}
+spec: {type: ExternalName, externalName: docs.example.com}
+"""
+WEB, DOCS, OUT = "web.shop.svc.cluster.local", "docs.shop.svc.cluster.local", "www.example.com"
+SOA = "example.com. 300 SOA ns.example.com. admin.example.com. 1 7200 3600 86400 60"
+PATIENCE = 60.0  # seconds; only a fault waits so long
+
+with_dig = pytest.mark.skipif(not shutil.which("dig"), reason="dig is not installed")
+
+
+class Running:
+    """A Server in this process, and the file that its settings come from."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        manifests = folder / "manifests"
+        if not manifests.exists():
+            manifests.mkdir()
+            write_manifests(manifests, MANIFESTS)
+        self.own: dict[str, Any] = {"manifests": [str(manifests)]} if settings.get("source") != "none" else {}
+        self.path = folder / f"{len([*folder.iterdir()])}.yaml"
+        self.write(**settings)
+        self.server = Server(self.load, str(self.path))
+
+    def write(self, **settings: Any) -> None:
+        lines = {"listen": ["127.0.0.1:0"], "http": [], "lameduck": 0} | self.own | settings
+        draft = self.path.with_suffix(".draft")
+        draft.write_text("".join(f"{name}: {value}\n" for name, value in lines.items()))
+        draft.replace(self.path)
+
+    def load(self) -> Settings:
+        return load_settings({}, {}, str(self.path))
+
+    @property
+    def port(self) -> int:
+        return self.server._listeners.bound[0][1]
+
+    async def dig(self, *words: str) -> str:
+        """Standard output of ``dig``, one line for each line that says something."""
+        command = ["dig", "@127.0.0.1", "-p", str(self.port), "+tries=1", "+timeout=30", "+nocookie", *words]
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        out, _ = await process.communicate()
+        return out.decode()
+
+    async def said(self, *words: str) -> str:
+        """``"NOERROR qr rd ra | www.example.com. 300 IN A 192.0.2.1"``: status, flags, answers, authority owners."""
+        out = await self.dig("+noall", "+comments", "+answer", "+authority", *words)
+        status, flags = re.search(r"status: (\w+)", out), re.search(r"flags: ([\w ]+);", out)
+        assert status, out
+        assert flags, out
+        lines = [" ".join(line.split()) for line in out.splitlines() if line and not line.startswith(";")]
+        shown = [line if " SOA " not in line else f"{line.split()[0]} SOA" for line in lines]
+        return " | ".join([f"{status[1]} {flags[1]}", *shown])
+
+    async def ask(self, name: str, **how: Any) -> dns.message.Message:
+        """Over UDP, with a socket of its own."""
+        loop = asyncio.get_running_loop()
+        got: asyncio.Future[bytes] = loop.create_future()
+        transport, _ = await loop.create_datagram_endpoint(lambda: Client(got), remote_addr=("127.0.0.1", self.port))
+        transport.sendto(query(name, edns=opt(), **how))
+        try:
+            return read(await got)
+        finally:
+            transport.close()
+
+
+class Client(asyncio.DatagramProtocol):
+    def __init__(self, got: "asyncio.Future[bytes]") -> None:
+        self._got = got
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        if not self._got.done():
+            self._got.set_result(data)
+
+
+def errors(message: dns.message.Message) -> list[int]:
+    return [int(one.code) for one in message.options if isinstance(one, dns.edns.EDEOption)]
+
+
+@asynccontextmanager
+async def serving(folder: Path, **settings: Any) -> AsyncIterator[Running]:
+    one = Running(folder, **settings)
+    running = asyncio.create_task(one.server.run())
+    try:
+        await until(lambda: bool(one.server._listeners.bound) or running.done())
+        yield one
+    finally:
+        one.server._end(patient=False)
+        assert await running == 0
+
+
+def story(told: Callable[[Farm], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE), Farm() as farm:
+            await told(farm)
+
+    asyncio.run(main())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """For what nobody tells."""
+    for _ in iter(condition, True):
+        await asyncio.sleep(0.001)
+
+
+def at(fake: Fake) -> str:
+    return f"127.0.0.1:{fake.port}"
+
+
+def zone(asked: Asked) -> None:
+    """Of example.com: www has an address, docs leads to it, nothing else exists."""
+    name = asked.name.lower().rstrip(".")
+    records = {
+        "www.example.com": [f"{asked.name} 300 A 192.0.2.1"],
+        "docs.example.com": [f"{asked.name} 60 CNAME www.example.com.", "www.example.com. 300 A 192.0.2.1"],
+    }
+    if name in records:
+        asked.send(asked.reply(answer=records[name]))
+    else:
+        asked.send(asked.reply(answer=[], authority=[SOA], rcode=3))
+
+
+@with_dig
+def test_names_of_others_are_asked_for_and_kept(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        upstream = await farm.add(zone)
+        async with serving(tmp_path, upstream=[at(upstream)]) as server:
+            expected = "NOERROR qr rd ra | www.example.com. 300 IN A 192.0.2.1"
+            assert await server.said(OUT) == expected
+            assert re.sub(r" \d+ IN", " 300 IN", await server.said(OUT, "+tcp")) == expected
+            assert re.sub(r" \d+ IN", " 300 IN", await server.said(OUT, "+norec")) == expected.replace(" rd", "")
+            assert await server.said("no.example.com") == "NXDOMAIN qr rd ra | example.com. SOA"
+            assert await server.said("other.example.com", "+norec") == "REFUSED qr ra"
+            assert await server.said(WEB) == f"NOERROR qr aa rd ra | {WEB}. 5 IN A 10.96.0.9"
+            assert len(upstream.asked) == 2
+
+    story(told)
+
+
+@with_dig
+def test_aliases_that_lead_out(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        upstream = await farm.add(zone)
+        async with serving(tmp_path, upstream=[at(upstream)]) as server:
+            link = f"{DOCS}. 5 IN CNAME docs.example.com."
+            assert await server.said(DOCS) == (
+                f"NOERROR qr aa rd ra | {link} | docs.example.com. 60 IN CNAME www.example.com."
+                " | www.example.com. 300 IN A 192.0.2.1"
+            )
+            assert await server.said(DOCS, "CNAME") == f"NOERROR qr aa rd ra | {link}"
+            upstream.does = lambda asked: asked.send(asked.reply(answer=[], authority=[SOA], rcode=3))
+            assert await server.said(DOCS, "AAAA") == f"NXDOMAIN qr aa rd ra | {link} | example.com. SOA"
+            upstream.does = lambda asked: asked.send(asked.reply(rcode=2))
+            assert await server.said(DOCS, "TXT") == f"SERVFAIL qr aa rd ra | {link}"
+
+    story(told)
+
+
+@with_dig
+def test_stub_domains_special_names_and_what_falls_through(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        upstream, stub = await farm.add(answer), await farm.add(answer)
+        settings: dict[str, Any] = {
+            "upstream": [at(upstream)],
+            "stub_domains": {"corp.example": [at(stub)]},
+        }
+        async with serving(tmp_path, **settings) as server:
+            assert await server.said("db.corp.example") == "NOERROR qr rd ra | db.corp.example. 300 IN A 192.0.2.2"
+            assert await server.said("corp.example.org") == "NOERROR qr rd ra | corp.example.org. 300 IN A 192.0.2.1"
+            assert await server.said("x.localhost") == "NOERROR qr aa rd ra | x.localhost. 300 IN A 127.0.0.1"
+            assert await server.said("printer.home.arpa") == "NXDOMAIN qr aa rd ra | home.arpa. SOA"
+            seen = farm.queries
+            assert await server.said("-x", "10.96.9.9") == "NXDOMAIN qr aa rd ra | in-addr.arpa. SOA"
+            assert (await server.said("-x", "10.96.0.9")).endswith(f"IN PTR {WEB}.")
+            assert await server.said("nothing.cluster.local") == "NXDOMAIN qr aa rd ra | cluster.local. SOA"
+            assert farm.queries == seen == 2
+            assert (await server.said("-x", "192.0.2.9")).startswith("NOERROR qr rd ra")
+            assert farm.queries == 3
+
+    story(told)
+
+
+@with_dig
+def test_dnssec_bits_go_both_ways(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        upstream = await farm.add(lambda asked: asked.send(asked.reply(flags=0x81A0)))
+        async with serving(tmp_path, upstream=[at(upstream)]) as server:
+            assert (await server.said("+noadflag", OUT)).startswith("NOERROR qr rd ra |")
+            assert (await server.said("+adflag", OUT)).startswith("NOERROR qr rd ra ad |")
+            assert (await server.said("+noadflag", "+dnssec", OUT)).startswith("NOERROR qr rd ra ad |")
+            assert (await server.said("+cdflag", "+noadflag", OUT)).startswith("NOERROR qr rd ra cd |")
+            sent = [asked.message for asked in upstream.asked]
+            assert [(bool(one.ednsflags), bool(one.flags & 0x10)) for one in sent] == [
+                (False, False),
+                (True, False),
+                (False, True),
+            ]
+
+    story(told)
+
+
+def test_over_tcp_a_slow_upstream_holds_nobody_up(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        upstream = await farm.add(hold)
+        async with serving(tmp_path, upstream=[at(upstream)]) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(frame(query(OUT, ident=1)))
+            writer.write(b"".join(frame(query(WEB, ident=ident)) for ident in range(2, 102)))
+            for ident in range(2, 102):
+                message = await reader.readexactly(int.from_bytes(await reader.readexactly(2)))
+                assert int.from_bytes(message[:2]) == ident
+            await upstream.until(lambda: bool(upstream.held))
+            upstream.release()
+            message = await reader.readexactly(int.from_bytes(await reader.readexactly(2)))
+            assert (message[:2], len(read(message).answer)) == (b"\0\1", 1)
+            writer.close()
+            await writer.wait_closed()
+
+    story(told)
+
+
+def test_with_dead_upstreams_local_names_are_answered_and_others_get_an_error(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        silent = await farm.add(drop)
+        settings: dict[str, Any] = {"upstream": [at(silent), f"127.0.0.1:{dead_port()}"], "forward_timeout": "1s"}
+        async with serving(tmp_path, **settings) as server:
+            waiting = [asyncio.create_task(server.ask(f"n{number}.example.com")) for number in range(50)]
+            await silent.seen(10)
+            for _ in range(100):
+                assert (await server.ask(WEB)).answer
+            assert not all(task.done() for task in waiting)
+            for task in waiting:
+                message = await task
+                assert message.rcode() == dns.rcode.SERVFAIL
+                assert errors(message)[0] in (22, 23)
+
+    story(told)
+
+
+def test_a_server_that_asks_itself_says_so_and_lives(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def told(farm: Farm) -> None:
+        port = dead_port()
+        settings: dict[str, Any] = {"listen": [f"127.0.0.1:{port}"], "upstream": [f"127.0.0.1:{port}"]}
+        async with serving(tmp_path, **settings) as server:
+            for number in range(3):
+                message = await server.ask(f"n{number}.example.com")
+                assert message.rcode() == dns.rcode.SERVFAIL
+                assert errors(message)
+            assert (await server.ask(WEB)).answer
+        assert len([one for one in caplog.records if "forwarding loop" in one.getMessage()]) == 1
+
+    with caplog.at_level(logging.WARNING):
+        story(told)
+
+
+def test_two_servers_that_ask_each_other_do_not_do_so_for_ever(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        ports = dead_port(), dead_port()
+        one = {"listen": [f"127.0.0.1:{ports[0]}"], "upstream": [f"127.0.0.1:{ports[1]}"]}
+        other = {"listen": [f"127.0.0.1:{ports[1]}"], "upstream": [f"127.0.0.1:{ports[0]}"]}
+        async with serving(tmp_path, **one) as first, serving(tmp_path, **other) as second:
+            # In one process they have one mark; each of two processes has its own.
+            first.server._forwarding.forwarder._mark = b"another1"  # type: ignore[union-attr]
+            message = await second.ask(OUT)
+            assert message.rcode() == dns.rcode.SERVFAIL
+            assert errors(message)
+            # Each asked the other a few times at most (RFC 9520 §3.1), and the answer is kept.
+            asked = first.server._listeners.queries + second.server._listeners.queries
+            assert asked < 30
+            assert (await second.ask(OUT)).rcode() == dns.rcode.SERVFAIL
+            assert first.server._listeners.queries + second.server._listeners.queries == asked + 1
+
+    story(told)
+
+
+def test_a_flood_of_one_client_is_refused_while_others_are_served(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        upstream = await farm.add(hold)
+        settings: dict[str, Any] = {"upstream": [at(upstream)], "forward_per_client": 5, "forward_total": 6}
+        async with serving(tmp_path, **settings) as server:
+            waiting = [asyncio.create_task(server.ask(f"n{number}.example.com")) for number in range(5)]
+            await upstream.seen(5)
+            for number in range(20):
+                message = await server.ask(f"more{number}.example.com")
+                assert (message.rcode(), errors(message)) == (dns.rcode.SERVFAIL, [0])
+            assert (await server.ask(WEB)).answer
+            while any(not task.done() for task in waiting):
+                upstream.release()
+                await asyncio.sleep(0)
+            assert all(task.result().answer for task in waiting)
+
+    story(told)
+
+
+def test_what_is_kept_outlives_a_reload_that_does_not_concern_it(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        upstream, other = await farm.add(answer), await farm.add(answer)
+        own: dict[str, Any] = {"upstream": [at(upstream)]}
+        async with serving(tmp_path, **own) as server:
+            assert (await server.ask(OUT)).answer
+            server.write(ttl=77, **own)
+            await server.server.reload()
+            assert [rrset.ttl for rrset in (await server.ask(WEB)).answer] == [77]
+            assert (await server.ask(OUT)).answer
+            assert len(upstream.asked) == 1
+            server.write(upstream=[at(other)])
+            await server.server.reload()
+            assert "192.0.2.2" in str((await server.ask(OUT)).answer[0])
+            server.write(upstream=[])
+            await server.server.reload()
+            assert (await server.ask(OUT)).rcode() == dns.rcode.REFUSED
+
+    story(told)
+
+
+def test_who_waits_while_settings_change_is_answered(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        upstream, other = await farm.add(hold), await farm.add(answer)
+        async with serving(tmp_path, upstream=[at(upstream)]) as server:
+            waiting = asyncio.create_task(server.ask(OUT))
+            await upstream.seen(1)
+            server.write(upstream=[at(other)])
+            await server.server.reload()
+            assert "192.0.2.2" in str((await server.ask("new.example.com")).answer[0])
+            upstream.release()
+            assert "192.0.2.1" in str((await waiting).answer[0])
+
+    story(told)
+
+
+def test_an_end_waits_for_answers_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "QUIET_SECONDS", 0.0)
+
+    async def told(farm: Farm) -> None:
+        upstream = await farm.add(hold)
+        one = Running(tmp_path, upstream=[at(upstream)], lameduck=30)
+        running = asyncio.create_task(one.server.run())
+        await until(lambda: bool(one.server._listeners.bound))
+        waiting = asyncio.create_task(one.ask(OUT))
+        await upstream.seen(1)
+        one.server._end(patient=True)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not running.done()
+        while not waiting.done():  # there may be a second try
+            upstream.release()
+            await asyncio.sleep(0)
+        assert (await waiting).answer
+        assert await running == 0
+
+    story(told)
+
+
+def test_a_resolv_conf_that_changes(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        conf = tmp_path / "resolv.conf"
+        conf.write_text("nameserver 127.0.0.1\n")
+        async with serving(tmp_path, upstream=[str(conf)]) as server:
+            forwarder = server.server._forwarding.forwarder
+            assert forwarder is not None
+            (group,) = forwarder.groups
+            assert [str(one) for one in group.upstreams] == ["127.0.0.1:53"]  # type: ignore[attr-defined]
+            conf.write_text("nameserver 127.0.0.2\nnameserver ::1\n")
+            await until(lambda: len(group.upstreams) == 2)  # type: ignore[attr-defined]
+
+    story(told)
+
+
+@with_dig
+def test_without_objects_every_name_is_forwarded(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        cluster, upstream = await farm.add(answer), await farm.add(answer)
+        settings: dict[str, Any] = {
+            "source": "none",
+            "upstream": [at(upstream)],
+            "stub_domains": {"cluster.local": [at(cluster)], "in-addr.arpa": [at(cluster)]},
+            "forward_tcp": "true",
+        }
+        async with serving(tmp_path, **settings) as server:
+            assert server.server.ready_reasons() == []
+            assert await server.said(WEB) == f"NOERROR qr rd ra | {WEB}. 300 IN A 192.0.2.1"
+            assert await server.said(OUT) == f"NOERROR qr rd ra | {OUT}. 300 IN A 192.0.2.2"
+            assert (await server.said("-x", "10.96.0.9")).startswith("NOERROR")
+            assert {asked.transport for asked in (*cluster.asked, *upstream.asked)} == {"tcp"}
+            assert len(cluster.asked) == 2
+            assert server.server.status().zones == ()
+
+    story(told)
