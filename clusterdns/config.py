@@ -55,6 +55,10 @@ class Settings(Struct, frozen=True):
     tcp_idle: float = 10.0  # seconds
     tcp_connections: int = 4096
     tcp_per_client: int = 256
+    query_log: tuple[str, ...] = ()  # of QUERY_CLASSES; (): off
+    query_log_format: str = "common"  # common | json
+    query_log_sample: int = 1  # one query of so many
+    query_log_rate: int = 1000  # lines a second
     upstream: tuple[str, ...] = ()  # "10.0.0.1:53", "tls://9.9.9.9:853#dns.quad9.net", "/etc/resolv.conf"
     stub_domains: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (suffix like domain, servers like upstream)
     forward_policy: str = "random"  # random | round_robin | sequential | fastest
@@ -107,6 +111,8 @@ class Setting(NamedTuple):
 SOURCES = ("manifests", "kubernetes", "none")
 PODS = ("disabled", "insecure", "verified")
 ORDERS = ("rotate", "random", "fixed")
+QUERY_CLASSES = ("all", "success", "denial", "error")
+QUERY_FORMATS = ("common", "json")
 POLICIES = ("random", "round_robin", "sequential", "fastest")
 
 SETTINGS = {
@@ -161,6 +167,10 @@ SETTINGS = {
             "tcp_connections", "4096", "open TCP connections; over it the longest silent one of the largest client goes"
         ),
         Setting("tcp_per_client", "256", "open TCP connections of one address; over it its longest silent one goes"),
+        Setting("query_log", [], "log queries by their answers: all, or some of success, denial, error; [] means none"),
+        Setting("query_log_format", "common", "of lines on standard output: common (CoreDNS's) or json", QUERY_FORMATS),
+        Setting("query_log_sample", "1", "log one query of so many: 1 to 1000000"),
+        Setting("query_log_rate", "1000", "lines a second at most: 1 to 1000000; what is left out is counted"),
         Setting(
             "upstream",
             [],

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainValidator
 from clusterdns.cluster.addresses import Network, address_text, parse_address, parse_network
 from clusterdns.cluster.labels import Requirement, Selector, parse_selector
 from clusterdns.cluster.rules import is_label
-from clusterdns.config import ORDERS, PODS, POLICIES, SOURCES
+from clusterdns.config import ORDERS, PODS, POLICIES, QUERY_CLASSES, QUERY_FORMATS, SOURCES
 from clusterdns.config_forward import any_domain, stub_domain, upstream
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.reverse import is_reverse, parse_reverse, zones_of
@@ -324,6 +324,10 @@ class Model(BaseModel):
     tcp_idle: Annotated[float, _one(idle)]
     tcp_connections: Annotated[int, _one(_count(1, 1_000_000))]
     tcp_per_client: Annotated[int, _one(_count(1, 1_000_000))]
+    query_log: Annotated[tuple[Annotated[str, _one(_choice(*QUERY_CLASSES))], ...], BeforeValidator(_listed)]
+    query_log_format: Annotated[str, _one(_choice(*QUERY_FORMATS))]
+    query_log_sample: Annotated[int, _one(_count(1, 1_000_000))]
+    query_log_rate: Annotated[int, _one(_count(1, 1_000_000))]
     upstream: _Upstreams
     stub_domains: _Stubs
     forward_policy: Annotated[str, _one(_choice(*POLICIES))]

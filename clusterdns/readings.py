@@ -12,6 +12,7 @@ from clusterdns.engine.tally import Snapshot
 from clusterdns.histogram import Histogram
 from clusterdns.metrics import Sample
 from clusterdns.pauses import Pauses
+from clusterdns.query_log import QueryLogs
 from clusterdns.transports.doors import Door
 from clusterdns.transports.listeners import Listeners
 from clusterdns.zone.names import to_text
@@ -35,8 +36,16 @@ class Process(Protocol):
 class Readings:
     """*backend* gives the one that answers now."""
 
-    def __init__(self, process: Process, listeners: Listeners, backend: Callable[[], Backend], pauses: Pauses) -> None:
+    def __init__(
+        self,
+        process: Process,
+        listeners: Listeners,
+        backend: Callable[[], Backend],
+        pauses: Pauses,
+        query_logs: QueryLogs,
+    ) -> None:
         self._process, self._listeners, self._backend, self._pauses = process, listeners, backend, pauses
+        self._query_logs = query_logs
 
     def take(self) -> Callable[[], Iterable[Sample]]:
         """Copies, which takes a millisecond; what it returns adds up, and may do so in another thread."""
@@ -57,6 +66,8 @@ class Readings:
         for generation, histogram in pauses.collector.items():
             yield Sample("clusterdns_gc_pause_seconds", histogram.copy(), (str(generation),))
         yield Sample("clusterdns_ready", not process.ready_reasons())
+        for result, count in dict(self._query_logs.lines).items():
+            yield Sample("clusterdns_query_log_lines_total", count, (result,))
 
     def _of_backend(self) -> Iterator[Sample]:
         backend = self._backend()

@@ -23,6 +23,7 @@ from clusterdns.errors import BackendError, OperatorError
 from clusterdns.forwarding import Forwarding
 from clusterdns.metrics import Sample
 from clusterdns.pauses import Pauses
+from clusterdns.query_log import QueryLogs, Wanted, to_standard_output
 from clusterdns.readings import Readings
 from clusterdns.supervisor import Supervisor
 from clusterdns.transports.crowd import Limits
@@ -81,8 +82,8 @@ class Server:
             self, self._window, lambda: self._settings.http_token, caching=self._forwarding.inspection
         )
         self.panics = self.reloads_failed = 0
-        self._pauses = Pauses()
-        self._readings = Readings(self, self._listeners, lambda: self._backend, self._pauses)
+        self._pauses, self._query_logs = Pauses(), QueryLogs(to_standard_output)
+        self._readings = Readings(self, self._listeners, lambda: self._backend, self._pauses, self._query_logs)
         self._ending = asyncio.Event()
         self._patient = True  # SIGTERM; SIGINT is not
         self._failure: BaseException | None = None  # what ended the source
@@ -212,7 +213,8 @@ class Server:
         self._supervisor.ready(self._status())
 
     async def _listen(self, settings: Settings, backend: Backend) -> None:
-        new = self._listeners.bind(settings.listen, backend.responders.at)
+        self._query_logs.want(_logged(settings))
+        new = self._listeners.bind(settings.listen, self._query_logs.around(backend.responders.at))
         self._listeners.limit(_limits(settings))
         await self._listeners.serve(settings.listen, new)
 
@@ -247,6 +249,7 @@ class Server:
         await self._backend.stop()
         await self._forwarding.close()
         await self._listeners.close()
+        await asyncio.to_thread(self._query_logs.close)
         await self._http.stop()
 
     # Reload: validated first, swapped whole, and on any error nothing changes.
@@ -309,7 +312,8 @@ class Server:
         self._settings, self._backend = settings, backend
         self._forwarding.turn_to(settings, backend.forwarder)
         self._window.turn_to(_shown(backend))
-        self._listeners.answer_with(backend.responders.at)
+        self._query_logs.want(_logged(settings))
+        self._listeners.answer_with(self._query_logs.around(backend.responders.at), bound)
         self._listeners.limit(_limits(settings))
         await self._listeners.serve(settings.listen, bound)
         if new_world:
@@ -340,6 +344,11 @@ def _hosts(settings: Settings) -> list[str]:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(settings.tcp_idle, settings.tcp_per_client, settings.tcp_connections)
+
+
+def _logged(settings: Settings) -> Wanted:
+    classes = frozenset(settings.query_log)
+    return Wanted(classes, settings.query_log_format, settings.query_log_sample, settings.query_log_rate)
 
 
 def _inside(settings: Settings) -> Mapping[str, object]:

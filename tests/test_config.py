@@ -53,6 +53,10 @@ def test_the_defaults() -> None:
         tcp_idle=10.0,
         tcp_connections=4096,
         tcp_per_client=256,
+        query_log=(),
+        query_log_format="common",
+        query_log_sample=1,
+        query_log_rate=1000,
         upstream=(),
         stub_domains=(),
         forward_policy="random",
@@ -148,12 +152,15 @@ def test_values_become_useful_forms() -> None:
             "stand_ins": False,
             "cookie_secrets": ["e5e973e5a6b2a43f48e7dc849e37bfcf", "00" * 16],
             "tcp_idle": "2m",
+            "query_log": ["denial", "error"],
+            "query_log_format": "json",
             "max_udp_octets": "4096",
         },
         {},
     )
     assert settings.cookie_secrets == (bytes.fromhex("e5e973e5a6b2a43f48e7dc849e37bfcf"), bytes(16))
     assert (settings.tcp_idle, settings.max_udp_octets) == (120.0, 4096)
+    assert (settings.query_log, settings.query_log_format) == (("denial", "error"), "json")
     assert settings.manifests == ("a", "b")
     assert settings.http == ()
     assert settings.listen == (("2001:db8::1", 53), ("0.0.0.0", 53))

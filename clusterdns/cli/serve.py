@@ -53,6 +53,12 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
     tcp_idle: Annotated[str | None, typer.Option(metavar="SECONDS", help="Silence that ends a connection.")] = None,
     tcp_connections: Annotated[str | None, typer.Option(metavar="COUNT", help="Open at once.")] = None,
     tcp_per_client: Annotated[str | None, typer.Option(metavar="COUNT", help="Open at once, of one address.")] = None,
+    query_log: Annotated[
+        list[str] | None, typer.Option(metavar="CLASS", help="all, success, denial or error; repeatable.")
+    ] = None,
+    query_log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="common or json.")] = None,
+    query_log_sample: Annotated[str | None, typer.Option(metavar="COUNT", help="One query of so many.")] = None,
+    query_log_rate: Annotated[str | None, typer.Option(metavar="COUNT", help="Lines a second.")] = None,
     upstream: Annotated[
         list[str] | None, typer.Option(metavar="ADDR", help="Asked for names of others; repeatable.")
     ] = None,
@@ -132,6 +138,10 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         "tcp_idle": tcp_idle,
         "tcp_connections": tcp_connections,
         "tcp_per_client": tcp_per_client,
+        "query_log": query_log,
+        "query_log_format": query_log_format,
+        "query_log_sample": query_log_sample,
+        "query_log_rate": query_log_rate,
         "source": source,
         "kubeconfig": kubeconfig,
         "max_staleness": max_staleness,

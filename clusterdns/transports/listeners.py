@@ -1,7 +1,7 @@
 """The sockets that are served now.  A change opens what is new before it closes what is not wanted any more."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from clusterdns.transports.answers import Answers
 from clusterdns.transports.crowd import Crowd, Limits
@@ -71,9 +71,9 @@ class Listeners:
         files = allow_files(limits.total + _OTHER_FILES)
         self.crowd.limits = limits._replace(total=max(1, min(limits.total, files - _OTHER_FILES)))
 
-    def answer_with(self, answers: Answers) -> None:
-        """From the next query on."""
-        for pairs in self._open.values():
+    def answer_with(self, answers: Answers, new: Mapping[Address, _Pairs]) -> None:
+        """From the next query on, here and at *new*, from ``bind``."""
+        for pairs in (*self._open.values(), *new.values()):
             for listener in (one for pair in pairs for one in pair):
                 listener.answer = answers(listener.tally)
 
