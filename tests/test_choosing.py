@@ -213,6 +213,25 @@ def test_where_udp_is_lost_tcp_may_pass() -> None:
     running(scenario)
 
 
+def test_a_refusal_of_tcp_does_not_end_a_query_under_way_over_udp() -> None:
+    async def scenario(farm: Farm) -> None:
+        fake = await farm.add(over(udp=hold, tcp=drop))
+        fake.closes_at_accept = True
+        async with group([fake.server()]) as made:
+            asking = asyncio.create_task(made.resolve(QUESTION))
+            await fake.until(lambda: fake.connections > 0 and not fake.open)
+            await until_failed(made.upstreams[0])
+            fake.release()
+            assert who(await asking) == 1
+
+    running(scenario)
+
+
+async def until_failed(upstream: Upstream) -> None:
+    for _ in iter(lambda: bool(upstream.figures.failures), True):
+        await asyncio.sleep(0)
+
+
 def test_a_flapping_one_answers_every_question() -> None:
     async def scenario(farm: Farm) -> None:
         turns = [drop, answer, refuse(SERVFAIL), answer, hold, answer]

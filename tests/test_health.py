@@ -2,7 +2,17 @@
 
 import pytest
 
-from clusterdns.forward.health import FIRST_WAIT, LEAST_WAIT, MOST_WAIT, SAMPLES, Health, RoundTrips, State, hedge_wait
+from clusterdns.forward.health import (
+    FIRST_WAIT,
+    LEAST_WAIT,
+    MOST_WAIT,
+    SAMPLES,
+    Health,
+    RoundTrips,
+    State,
+    hedge_wait,
+    retry_wait,
+)
 
 # Events: "r 5": a reply at 5; "f 3": a try that began at 3 has failed.
 STATES: dict[str, tuple[str, State]] = {
@@ -68,3 +78,9 @@ def test_how_long_a_try_is_waited_for_alone(seconds: tuple[float, ...], state: S
 def test_the_median() -> None:
     assert times_of().median is None
     assert times_of(5, 1, 3).median == 3
+
+
+@pytest.mark.parametrize(("wait", "first", "second"), [(0.02, 0.02, 0.25), (0.1, 0.1, 0.4), (0.5, 0.5, 1.0)])
+def test_a_second_try_is_given_more_time(wait: float, first: float, second: float) -> None:
+    assert retry_wait(wait, again=False) == first
+    assert retry_wait(wait, again=True) == second

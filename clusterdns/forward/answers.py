@@ -38,7 +38,7 @@ class Foreign(Struct, frozen=True, gc=False):
     partial: bool = False  # the chain leads to *end*, and nothing is said of what is there: to be asked for
 
 
-class Unresolved(BackendError):
+class Unresolved(BackendError):  # noqa: N818 - nothing is wrong with us
     """Nobody who was asked could say.  *code*: the INFO-CODE of an Extended DNS Error (RFC 8914)."""
 
     def __init__(self, code: int, text: str) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 DOWN_FAILURES = 3  # in a row; one or two are packets that got lost
 LEAST_WAIT, MOST_WAIT = 0.02, 1.0  # seconds before another try is begun beside one that has no reply yet
 FIRST_WAIT = 0.1  # the same for an upstream of which nothing is known
+AGAIN_WAIT = 0.25  # at least, once an upstream has been asked twice: what is slow for it is not to be asked three times
 MOST_PAUSE = 30.0  # seconds between two probes
 SAMPLES = 64  # replies that the figures are made of
 
@@ -79,3 +80,8 @@ def hedge_wait(times: RoundTrips, state: State) -> float:
     if p95 is None:
         return FIRST_WAIT
     return min(max(p95, LEAST_WAIT), MOST_WAIT) if state == "healthy" else LEAST_WAIT
+
+
+def retry_wait(wait: float, *, again: bool) -> float:
+    """The same in a race.  *wait*: ``hedge_wait``.  *again*: it is not the first try of its upstream."""
+    return min(max(4 * wait, AGAIN_WAIT), MOST_WAIT) if again else wait

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from clusterdns.errors import shortened
 from clusterdns.forward.answers import Foreign, Question, Unresolved
-from clusterdns.forward.health import MOST_WAIT
+from clusterdns.forward.health import MOST_WAIT, retry_wait
 from clusterdns.forward.tries import Tries, TryError
 from clusterdns.forward.upstream import Upstream
 from clusterdns.zone.prepared import NOERROR, NXDOMAIN, SERVFAIL
@@ -25,10 +25,9 @@ class Race:
         """*plan*: whom to ask in which order, each with whether over a stream."""
         self._question, self._options, self._plan = question, options, [*plan]
         self._tries = Tries()
-        self._under_way: dict[asyncio.Task[Foreign], Upstream] = {}
-        self._begun: dict[Upstream, int] = {}  # tries
+        self._under_way: dict[asyncio.Task[Foreign], tuple[Upstream, bool]] = {}
         self._faults: dict[Upstream, TryError] = {}  # the latest of each that was asked
-        self._out: set[Upstream] = set()  # that need not be asked again
+        self._out: set[tuple[Upstream, bool]] = set()  # that need not be asked again, as in the plan
         self._refusal: Foreign | None = None
 
     async def run(self) -> Foreign:
@@ -67,31 +66,32 @@ class Race:
         """The next try; seconds after which another one is due, or None if there is no other."""
         while self._plan:
             upstream, stream = self._plan.pop(0)
-            if upstream in self._out:
+            if (upstream, stream) in self._out:
                 continue
-            tried = self._begun[upstream] = self._begun.get(upstream, 0) + 1
-            wait = min(upstream.hedge_wait * 2 ** (tried - 1), MOST_WAIT)
             asking = upstream.exchange(self._question, self._options, self._tries, stream=stream)
-            self._under_way[asyncio.get_running_loop().create_task(asking)] = upstream
+            self._under_way[asyncio.get_running_loop().create_task(asking)] = upstream, stream
+            again = upstream in self._faults
             self._faults.setdefault(upstream, _SILENT)
-            following = next((one for one, _ in self._plan if one not in self._out), None)
+            following = next((one[0] for one in self._plan if one not in self._out), None)
             if following is upstream and upstream.server.transport != "udp":
-                wait = MOST_WAIT  # a stream loses nothing; this is for one that has stalled
-            return wait if following else None
+                return MOST_WAIT  # a stream loses nothing; this is for one that has stalled
+            return retry_wait(upstream.hedge_wait, again=again) if following else None
         return None
 
     def _judged(self, task: "asyncio.Task[Foreign]") -> Foreign | None:
         """Its answer, if that says something."""
-        upstream = self._under_way.pop(task, None)
-        if upstream is None:  # another reply of the same upstream came first
+        if task not in self._under_way:  # another reply of the same upstream came first
             _end(task)
             return None
+        upstream, stream = self._under_way.pop(task)
         try:
             foreign = task.result()
         except TryError as fault:
             self._faults[upstream] = fault
-            if fault.why != "silence":
+            if fault.why == "bad":
                 self._drop(upstream)
+            elif fault.why != "silence":
+                self._out.add((upstream, stream))  # what is under way another way may still succeed
             return None
         if foreign.rcode in _ANSWERS:
             return foreign
@@ -102,8 +102,8 @@ class Race:
 
     def _drop(self, upstream: Upstream) -> None:
         """It has had its say; another try would bring the same."""
-        self._out.add(upstream)
-        for task in [task for task, other in self._under_way.items() if other is upstream]:
+        self._out |= {(upstream, False), (upstream, True)}
+        for task in [task for task, (other, _) in self._under_way.items() if other is upstream]:
             del self._under_way[task]
             _end(task)
 
