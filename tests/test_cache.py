@@ -210,6 +210,33 @@ def test_a_flood_of_names_displaces_newcomers_only() -> None:
     assert cache.success.evictions == 0
 
 
+def test_who_is_refreshed_does_not_begin_anew() -> None:
+    clock = Clock()
+    cache = Cache(Bounds(1 << 18))
+    for _ in (1, 2):
+        cache.put(WEB, foreign(WEB), clock())
+        clock.now += 400
+    for number in range(1000):
+        question = asked(f"random{number}.example.")
+        cache.put(question, nxdomain(question, 600), clock())
+    assert WEB in cache.entries
+    assert cache.denial.evictions
+
+
+def test_protection_goes_from_the_one_that_was_not_asked_for_the_longest() -> None:
+    clock = Clock()
+    cache = Cache(Bounds(1 << 18))
+    asker = reader(cache, clock)
+    questions: list[Question] = []
+    while all(cache.entries[question].popular for question in questions):
+        clock.now += 1
+        questions.append(asked(f"n{len(questions)}.example."))
+        cache.put(questions[-1], foreign(questions[-1], [(A, 6000)]), clock())
+        assert asker.get(questions[0])
+        assert asker.get(questions[-1])
+    assert [number for number, question in enumerate(questions) if not cache.entries[question].popular] == [1]
+
+
 def test_of_the_popular_ones_the_least_recently_asked_one_goes() -> None:
     clock = Clock()
     cache = Cache(Bounds(1 << 18))

@@ -79,7 +79,7 @@ class Cache:
         """That of an expired one, which does not change any more.  AD is gone: signatures may have expired, too."""
         self._touch(kept)
         if kept.outcome is None or not kept.outcome.stale:
-            kept.age, age = -1, int(now - kept.stored)
+            age = int(now - kept.stored)
             foreign = structs.replace(kept.foreign, authentic=False) if kept.foreign.authentic else kept.foreign
             error = STALE_NXDOMAIN if foreign.rcode == NXDOMAIN else STALE_ANSWER
             kept.outcome = Outcome(foreign.rcode, foreign, sections(foreign, age, STALE_TTL), stale=True, error=error)
