@@ -38,14 +38,13 @@ def test_first_everything_then_what_changes() -> None:
                 "EndpointSlice",
             ]
             await follower.equal()
-            for change in (
-                lambda: api.put(service("shop/api", "10.96.0.11")),
-                lambda: api.put(service("shop/api", "10.96.0.12")),
-                lambda: api.delete("Service", ("shop", "web")),
-                lambda: api.put(endpoint_slice("shop/web", "10.1.0.3")),
-                lambda: api.put(namespace("ops", team="a")),
-            ):
-                change()
+            for item in (service("shop/api", "10.96.0.11"), service("shop/api", "10.96.0.12")):
+                api.put(item)
+                await follower.equal()
+            api.delete("Service", ("shop", "web"))
+            await follower.equal()
+            for item in (endpoint_slice("shop/web", "10.1.0.3"), namespace("ops", team="a")):
+                api.put(item)
                 await follower.equal()
             assert [shown(events) for events in follower.rounds[1:]] == [
                 ["+Service shop/api"],

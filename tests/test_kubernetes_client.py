@@ -18,6 +18,8 @@ from clusterdns.sources.kubernetes.decoding import page_of
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
 from clusterdns.sources.kubernetes.resources import JSON, SERVICES
 
+NOWHERE = "https://127.0.0.1:1"
+
 pytestmark = pytest.mark.skipif(not which("openssl"), reason="no openssl to make certificates with")
 
 
@@ -134,14 +136,14 @@ def test_a_client_certificate(pairs: Callable[[str], Pair]) -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        {"authority": b"-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"},
-        {"certificate": b"-----BEGIN CERTIFICATE-----\nnonsense\n", "key": b"-----BEGIN"},
-        {"authority": b"\xff"},
+        Access(NOWHERE, b"-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"),
+        Access(NOWHERE, certificate=b"-----BEGIN CERTIFICATE-----\nnonsense\n", key=b"-----BEGIN"),
+        Access(NOWHERE, b"\xff"),
     ],
 )
-def test_certificates_that_are_none(odd: dict[str, bytes]) -> None:
+def test_certificates_that_are_none(odd: Access) -> None:
     with pytest.raises(OperatorError, match="the test: its certificates or its key cannot be used"):
-        asyncio.run(listed(Access("https://127.0.0.1:1", **odd)))
+        asyncio.run(listed(odd))
 
 
 def test_credentials_that_changed_are_used(pairs: Callable[[str], Pair]) -> None:

@@ -40,7 +40,8 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._loop = asyncio.new_event_loop()
-        self.api, self.follower = FakeApi(), None
+        self.api = FakeApi()
+        self.follower: Follower | None = None
         self.up = True
         self._backup: tuple[Any, int] | None = None
 

@@ -117,7 +117,8 @@ def test_initial_events_come_in_any_order() -> None:
 
 
 def compared(store: Store, at: str, *entries: tuple[str, str], meanwhile: tuple[str, ...] = ()) -> list[str]:
-    store.deleted = deleted = set()
+    deleted = set[Key]()
+    store.deleted = deleted
     comparison = Comparison(store.versions)
     comparison.take((Key("shop", name), version) for name, version in entries)
     for line in meanwhile:
