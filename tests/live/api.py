@@ -3,6 +3,7 @@
 import http.client
 import json
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ _RESOURCES = {
     ("v1", "Service"): ("/api/v1", "services", True),
     ("v1", "Endpoints"): ("/api/v1", "endpoints", True),
     ("v1", "Pod"): ("/api/v1", "pods", True),
+    ("apps/v1", "StatefulSet"): ("/apis/apps/v1", "statefulsets", True),
     ("discovery.k8s.io/v1", "EndpointSlice"): ("/apis/discovery.k8s.io/v1", "endpointslices", True),
     ("rbac.authorization.k8s.io/v1", "ClusterRole"): ("/apis/rbac.authorization.k8s.io/v1", "clusterroles", False),
     ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"): (
@@ -24,9 +26,15 @@ _RESOURCES = {
     ),
 }
 
+_IDLE = 30.0  # seconds
+
 
 class ApiError(Exception):
     """The API server refused a request; the text is its reason."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Api:
@@ -37,6 +45,7 @@ class Api:
         # The server makes its certificate itself, and leaves out the key identifiers that strictness asks for.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         self._connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=context)
+        self._used = 0.0
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
 
     def close(self) -> None:
@@ -49,16 +58,34 @@ class Api:
         except (OSError, http.client.HTTPException):
             return False
 
+    def text(self, path: str) -> str:
+        """Of a page that is no JSON."""
+        self._connection.request("GET", path, headers=self._headers)
+        return self._connection.getresponse().read().decode()
+
     def create(self, manifest: Manifest) -> Manifest:
         return self._request("POST", self._collection(manifest), manifest)
+
+    def get(self, manifest: Manifest) -> Manifest:
+        """As it is now."""
+        return self._request("GET", self._path(manifest))
+
+    def replace(self, manifest: Manifest) -> Manifest:
+        """Refused (409) if it has a resourceVersion and that is not the last one."""
+        return self._request("PUT", self._path(manifest), manifest)
+
+    def patch(self, manifest: Manifest, change: Manifest) -> Manifest:
+        """*change*: a merge patch."""
+        return self._request("PATCH", self._path(manifest), change, "application/merge-patch+json")
 
     def set_status(self, manifest: Manifest) -> Manifest:
         """Writes the ``status`` of *manifest*, as a kubelet does for its pods."""
         body = {"status": manifest["status"]}
         return self._request("PATCH", f"{self._path(manifest)}/status", body, "application/merge-patch+json")
 
-    def delete(self, manifest: Manifest) -> Manifest:
-        return self._request("DELETE", self._path(manifest))
+    def delete(self, manifest: Manifest, *, at_once: bool = False) -> Manifest:
+        """*at_once*: as a kubelet does when a pod's containers have ended; before that it is terminating."""
+        return self._request("DELETE", self._path(manifest) + ("?gracePeriodSeconds=0" if at_once else ""))
 
     def list(self, version: str, kind: str) -> Manifest:
         """Every object of a kind, as the server's List."""
@@ -88,10 +115,17 @@ class Api:
         self, method: str, path: str, body: Manifest | None = None, form: str = "application/json"
     ) -> Manifest:
         content = None if body is None else json.dumps(body)
-        self._connection.request(method, path, content, self._headers | {"Content-Type": form})
-        response = self._connection.getresponse()
-        text = response.read()
+        if time.monotonic() - self._used > _IDLE:
+            self._connection.close()  # the server may have done so; the next request opens another
+        self._used = time.monotonic()
+        try:
+            self._connection.request(method, path, content, self._headers | {"Content-Type": form})
+            response = self._connection.getresponse()
+            text = response.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()  # the next request opens another
+            raise
         if response.status >= 400:
-            raise ApiError(f"{method} {path}: {response.status} {text.decode(errors='replace')[:500]}")
+            raise ApiError(f"{method} {path}: {response.status} {text.decode(errors='replace')[:500]}", response.status)
         found: Manifest = json.loads(text)
         return found

@@ -5,6 +5,7 @@ Binaries are found as Kubernetes' own envtest finds them: in the folder that KUB
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import urllib.error
@@ -20,7 +21,8 @@ from live.processes import Program, free_port, running, wait_until
 VARIABLE = "KUBEBUILDER_ASSETS"
 SERVICE_CIDR = "10.96.0.0/12,fd00:10:96::/112"  # the default of our service_cidr
 READER = "clusterdns-reader"
-CONTROLLERS = "endpoints-controller,endpointslice-controller,endpointslice-mirroring-controller"
+CONTROLLERS = "endpoints-controller,endpointslice-controller,endpointslice-mirroring-controller,statefulset-controller"
+OLD_ETCD = Path("/usr/bin/etcd")  # Debian's is 3.4: with it an API server has no streaming lists
 _READABLE = ["services", "pods", "namespaces", "endpoints", "nodes"]
 
 
@@ -46,11 +48,26 @@ def binary(name: str) -> Path:
     return Path(os.environ[VARIABLE], name)
 
 
+def etcd_version(program: Path) -> str:
+    """As "3.4"; "" where *program* is not there."""
+    try:
+        told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    found = re.search(r"etcd Version: (\d+\.\d+)", told)
+    return found[1] if found else ""
+
+
 @contextmanager
-def control_plane(folder: Path, *, controllers: bool = True) -> Iterator[ControlPlane]:
-    """Data, keys and logs go to *folder*, which is empty.  *controllers*: where there are any, they run."""
+def control_plane(
+    folder: Path, *, controllers: bool = True, etcd_program: Path | None = None
+) -> Iterator[ControlPlane]:
+    """Data, keys and logs go to *folder*, which is empty.  *controllers*: where there are any, they run.
+
+    *etcd_program*: another one than that beside the API server.
+    """
     with ExitStack() as stack:
-        etcd, etcd_url = _etcd(folder, stack)
+        etcd, etcd_url = _etcd(etcd_program or binary("etcd"), folder, stack)
         tokens = {name: secrets.token_hex(16) for name in ("admin", READER)}
         api_server, port = _api_server(folder, etcd_url, tokens, stack)
         certificate = folder / "certificates" / "apiserver.crt"
@@ -90,9 +107,11 @@ def _etcd_call(plane: ControlPlane, what: str, body: dict[str, object]) -> dict[
     return found
 
 
-def _etcd(folder: Path, stack: ExitStack) -> tuple[Program, str]:
+def _etcd(program: Path, folder: Path, stack: ExitStack) -> tuple[Program, str]:
     client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
-    command: list[str | Path] = [binary("etcd"), "--name", "test", "--data-dir", folder / "etcd", "--unsafe-no-fsync"]
+    command: list[str | Path] = [program, "--name", "test", "--data-dir", folder / "etcd"]
+    if etcd_version(program) != "3.4":
+        command.append("--unsafe-no-fsync")
     command += ["--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer]
     command += ["--initial-advertise-peer-urls", peer, "--initial-cluster", f"test={peer}"]
     return _started(Program(command, folder / "etcd.log", lambda: reachable(f"{client}/health")), stack), client

@@ -1,22 +1,16 @@
 """``serve --source kubernetes`` as an operator sees it: before the API is there, while it is away, and after."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import dns.edns
-import dns.message
-import dns.query
-import dns.rcode
 import pytest
 
 from live.api import Manifest
 from live.control_plane import ControlPlane, control_plane, missing
-from live.processes import Program, free_port, wait_until
+from live.processes import wait_until
+from live.serving import serving
 
 pytestmark = [
     pytest.mark.skipif(bool(why := missing("etcd", "kube-apiserver")), reason=why),
@@ -51,42 +45,6 @@ def endpoint_slice(service_name: str, *addresses: str) -> Manifest:
     }
 
 
-class Serve(NamedTuple):
-    port: int
-    url: str
-    log: Path
-
-    def ask(self, name: str) -> tuple[str, list[str], list[int]]:
-        """The rcode, the addresses, and the codes of Extended DNS Errors."""
-        question = dns.message.make_query(name, "A", use_edns=0)
-        answer = dns.query.udp(question, "127.0.0.1", port=self.port, timeout=10)
-        codes = [int(one.code) for one in answer.options if isinstance(one, dns.edns.EDEOption)]
-        return dns.rcode.to_text(answer.rcode()), sorted(str(one) for rrset in answer.answer for one in rrset), codes
-
-    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "clusterdns", *arguments, "--server", self.url]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    def ready(self) -> bool:
-        return "\nready: " in self.log.read_text()
-
-
-@contextmanager
-def serving(folder: Path, plane: ControlPlane) -> Iterator[Serve]:
-    """From the moment that its sockets are there."""
-    port, page = free_port(), free_port()
-    log = folder / f"serve-{port}.log"
-    command: list[str | Path] = [sys.executable, "-u", "-m", "clusterdns", "serve", "--source", "kubernetes"]
-    command += ["--kubeconfig", plane.kubeconfig, "--listen", f"127.0.0.1:{port}", "--http", f"127.0.0.1:{page}"]
-    command += ["--state-dir", folder / "state", "--lameduck", "0"]
-    program = Program(command, log, lambda: "\nhttp  " in log.read_text())
-    try:
-        program.start()
-        yield Serve(port, f"http://127.0.0.1:{page}", log)
-    finally:
-        program.end()
-
-
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     with control_plane(tmp_path_factory.mktemp("serving"), controllers=False) as made:
@@ -99,7 +57,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 def test_from_nothing_to_a_snapshot_and_back(plane: ControlPlane, tmp_path: Path) -> None:
     plane.api_server.end()
-    with serving(tmp_path, plane) as server:
+    with serving(tmp_path, plane.kubeconfig) as server:
         assert server.ask(WEB) == ("SERVFAIL", [], [14])
         assert server.ask(ABSENT) == ("SERVFAIL", [], [14])
         told = server.command("status")
@@ -129,7 +87,7 @@ def test_from_nothing_to_a_snapshot_and_back(plane: ControlPlane, tmp_path: Path
         assert pods.returncode == 1
         assert "pods are not followed" in pods.stderr
     plane.api_server.end()
-    with serving(tmp_path, plane) as server:
+    with serving(tmp_path, plane.kubeconfig) as server:
         wait_until(server.ready, "the ready line")
         assert server.ask(WEB) == ("NOERROR", ["10.96.7.7"], [3])
         assert server.ask(DB) == ("NOERROR", ["10.244.0.1", "10.244.0.2"], [3])
