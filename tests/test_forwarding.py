@@ -36,6 +36,7 @@ spec: {type: ExternalName, externalName: docs.example.com}
 """
 WEB, DOCS, OUT = "web.shop.svc.cluster.local", "docs.shop.svc.cluster.local", "www.example.com"
 SOA = "example.com. 300 SOA ns.example.com. admin.example.com. 1 7200 3600 86400 60"
+NODE_LOCAL = Path(__file__).parent.parent / "configs" / "node-local.yaml"
 PATIENCE = 60.0  # seconds; only a fault waits so long
 
 with_dig = pytest.mark.skipif(not shutil.which("dig"), reason="dig is not installed")
@@ -416,5 +417,32 @@ def test_without_objects_every_name_is_forwarded(tmp_path: Path) -> None:
             assert {asked.transport for asked in (*cluster.asked, *upstream.asked)} == {"tcp"}
             assert len(cluster.asked) == 2
             assert server.server.status().zones == ()
+
+    story(told)
+
+
+def test_the_example_of_a_cache_on_every_node(tmp_path: Path) -> None:
+    """As it stands, but for the addresses, which this machine does not have."""
+
+    async def told(farm: Farm) -> None:
+        cluster, node = await farm.add(answer), await farm.add(answer)
+        suffixes = [suffix for suffix, _ in load_settings({}, {}, str(NODE_LOCAL)).stub_domains]
+        assert suffixes == ["cluster.local.", "in-addr.arpa.", "ip6.arpa."]
+        flags = {
+            "listen": ["127.0.0.1:0"],
+            "http": [""],
+            "upstream": [at(node)],
+            "stub_domains": [f"{suffix}={at(cluster)}" for suffix in suffixes],
+        }
+        server = Server(lambda: load_settings(flags, {}, str(NODE_LOCAL)))
+        running = asyncio.create_task(server.run())
+        await until(lambda: bool(server._listeners.bound))
+        asking = Running.__new__(Running)
+        asking.server = server
+        for name, fake in ((WEB, cluster), ("9.0.96.10.in-addr.arpa", cluster), (OUT, node)):
+            assert f"192.0.2.{farm.all.index(fake) + 1}" in str((await asking.ask(name)).answer[0])
+        assert {asked.transport for asked in (*cluster.asked, *node.asked)} == {"tcp"}
+        server._end(patient=False)
+        assert await running == 0
 
     story(told)
