@@ -87,6 +87,10 @@ METRICS = {
             "Queries to an upstream that opened a connection or socket",
             ("proxy_name", "to", "proto"),
         ),
+        Metric("clusterdns_cache_octets", "gauge", "Size of the answers in the cache", ("type",)),
+        Metric("clusterdns_forward_failures_total", "counter", "Queries to an upstream that failed", ("to", "reason")),
+        Metric("clusterdns_forward_waiting", "gauge", "Queries that wait for upstreams"),
+        Metric("clusterdns_forward_loops_total", "counter", "Queries of ours that came back to us"),
         # The process.
         Metric(
             "coredns_health_request_duration_seconds",

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from clusterdns.cluster.addresses import parse_address
 from clusterdns.cluster.documents import Limits
@@ -98,11 +99,16 @@ def manners(settings: Settings) -> Manners:
     )
 
 
-def plugins(settings: Settings) -> list[str]:
-    """What takes part in answering for our zones, in the words of CoreDNS, whose plugins these are."""
-    forwards = bool(settings.upstream or settings.stub_domains)
-    chosen = {"loadbalance": settings.answer_order != "fixed", "cache": forwards, "forward": forwards}
-    return ["kubernetes", *(name for name, wanted in chosen.items() if wanted)]
+class Plugins(NamedTuple):
+    """What takes part in answering, in the words of CoreDNS, whose plugins these are."""
+
+    own: tuple[str, ...]  # for zones of ours
+    foreign: tuple[str, ...]  # for names of others
+
+
+def plugins(settings: Settings) -> Plugins:
+    own = ("kubernetes",) if settings.answer_order == "fixed" else ("kubernetes", "loadbalance")
+    return Plugins(own, ("cache", "forward") if settings.upstream or settings.stub_domains else ())
 
 
 def file_limits(settings: Settings) -> Limits:

@@ -3,16 +3,17 @@
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, product
 from typing import Protocol
 
 from clusterdns import __version__
 from clusterdns.backend import Backend
-from clusterdns.engine.tally import Snapshot
+from clusterdns.engine.tally import FOREIGN, Snapshot
 from clusterdns.histogram import Histogram
 from clusterdns.metrics import Sample
 from clusterdns.pauses import Pauses
 from clusterdns.query_log import QueryLogs
+from clusterdns.readings_forward import of_forwarding
 from clusterdns.transports.doors import Door
 from clusterdns.transports.listeners import Listeners
 from clusterdns.zone.names import to_text
@@ -85,9 +86,12 @@ class Readings:
         for severity in ("error", "warning"):
             yield Sample("clusterdns_bad_documents", severities[severity], (severity,))
         for server in self._listeners.servers:
-            for zone in world.table.zones:
-                for name in backend.plugins:
-                    yield Sample("coredns_plugin_enabled", 1, (server, to_text(zone.apex), "", name))
+            for zone, name in product(world.table.zones, backend.plugins.own):
+                yield Sample("coredns_plugin_enabled", 1, (server, to_text(zone.apex), "", name))
+            for name in backend.plugins.foreign:
+                yield Sample("coredns_plugin_enabled", 1, (server, FOREIGN, "", name))
+        if backend.forwarder:
+            yield from of_forwarding(backend.forwarder, (self._listeners.servers or [""])[0])
         yield from _of_source(backend)
 
     def _of_connections(self) -> Iterator[Sample]:

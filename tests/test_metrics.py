@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,10 @@ from functools import partial
 from os import kill
 from pathlib import Path
 
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
 import pytest
 from packets import header, opt, query, with_ipv6
 from prometheus_client import Metric
@@ -152,6 +157,66 @@ def test_every_query_counts_once_as_what_it_is(tmp_path: Path, send: object, pro
             assert change("coredns_dns_request_duration_seconds_count") == {frozenset(block): 2}, what
             (seconds,) = change("coredns_dns_request_duration_seconds_sum").values()
             assert 0 < seconds < PATIENCE
+
+
+@contextmanager
+def upstream() -> Iterator[str]:
+    """ADDR:PORT of a server that answers A with an address, and everything else with NXDOMAIN."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while (received := sock.recvfrom(4096))[0]:
+            packet, peer = received
+            asked = dns.message.from_wire(packet)
+            reply = dns.message.make_response(asked)
+            if asked.question[0].rdtype == dns.rdatatype.A:
+                reply.answer.append(dns.rrset.from_text(asked.question[0].name, 60, "IN", "A", "192.0.2.1"))
+            else:
+                reply.set_rcode(dns.rcode.NXDOMAIN)
+                reply.authority.append(dns.rrset.from_text(".", 60, "IN", "SOA", "a. b. 1 2 3 4 60"))
+            sock.sendto(reply.to_wire(), peer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{sock.getsockname()[1]}"
+    finally:
+        sock.sendto(b"", sock.getsockname())
+        thread.join()
+        sock.close()
+
+
+def test_names_of_others_count_by_who_answered(tmp_path: Path) -> None:
+    with upstream() as to, measured(tmp_path, upstream=[to], prefetch="false") as (server, page):
+        peer, name = (server.address, server.port), f"dns://{server.address}:{server.port}"
+        before = page.values()
+        for packet in [query("www.example.org", edns=opt(do=True))] * 3 + [query("nix.example.org", "MX")] * 2:
+            over_udp(peer, packet)
+        change = partial(moved, before, page.values())
+        block, cache = {"server": name, "zone": ".", "view": ""}, {"server": name, "zones": ".", "view": ""}
+
+        def of(labels: Mapping[str, str], **more: str) -> frozenset[tuple[str, str]]:
+            return frozenset({**labels, **more}.items())
+
+        assert change("coredns_dns_responses_total") == {
+            of(block, rcode="NOERROR", plugin="forward"): 1,
+            of(block, rcode="NOERROR", plugin="cache"): 2,
+            of(block, rcode="NXDOMAIN", plugin="forward"): 1,
+            of(block, rcode="NXDOMAIN", plugin="cache"): 1,
+        }
+        assert change("coredns_dns_do_requests_total") == {of(block): 3}
+        assert change("coredns_dns_request_duration_seconds_count") == {of(block): 5}
+        proxy = {"proxy_name": "forward", "to": to}
+        assert change("coredns_proxy_request_duration_seconds_count") == {
+            of(proxy, rcode="NOERROR"): 1,
+            of(proxy, rcode="NXDOMAIN"): 1,
+        }
+        assert change("coredns_cache_hits_total") == {of(cache, type="success"): 2, of(cache, type="denial"): 1}
+        assert change("coredns_cache_misses_total") == {of(cache): 2}
+        assert change("coredns_cache_requests_total") == {of(cache): 5}
+        assert change("coredns_cache_entries") == {of(cache, type="success"): 1, of(cache, type="denial"): 1}
+        assert page.values()["coredns_plugin_enabled", of(block, name="forward")] == 1
 
 
 def test_silence_counts_by_its_reason(tmp_path: Path) -> None:
