@@ -3,17 +3,19 @@
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from clusterdns.cluster.events import LiveSource, Source
-from clusterdns.cluster.model import Service
+from clusterdns.cluster.model import Key, Service
 from clusterdns.config import Settings
 from clusterdns.controllers.memory import Memory
 from clusterdns.engine.answer import Responder
 from clusterdns.engine.responders import Responders
 from clusterdns.errors import BackendError, Problem
 from clusterdns.forward.stages import Forwarder
+from clusterdns.histogram import PROGRAMMING, Histogram
 from clusterdns.live import Known, Live
 from clusterdns.options import controller_options, file_limits, manners, plugins, serves, telling, zone_options
 from clusterdns.problem_log import log_news
@@ -67,6 +69,7 @@ class Backend:
         self.responders = Responders(make)
         self.others = telling(settings, zones)
         self.plugins = plugins(settings)
+        self.programming = Histogram(PROGRAMMING)
         self.source: Source
         self.live: Live | None = None
         if live:
@@ -156,11 +159,20 @@ class Backend:
         self.told = problems
         self._turned()
         if self.live:
+            self._observe(self.live.triggers)
             self.live.after_round()
         elif self._keeper:
             self._keeper.note()
         elif self.publisher.rounds == 1:
             self._tell_displaced()
+
+    def _observe(self, triggers: Sequence[tuple[Key, float]]) -> None:
+        """As CoreDNS: of headless Services only, since the answers of others do not depend on their endpoints."""
+        now = time.time()
+        for key, at in triggers:
+            published = self.world.table.tree.published.get(key)
+            if published and published.service.headless:
+                self.programming.observe(max(0.0, now - at))
 
     def _tell_displaced(self) -> None:
         displaced = self.world.controllers.displaced()

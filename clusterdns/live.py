@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from clusterdns.cluster.events import Kind, LiveSource, Replace
-from clusterdns.cluster.model import Object
+from clusterdns.cluster.events import Kind, LiveSource, Replace, Requests
+from clusterdns.cluster.model import Key, Object
 from clusterdns.publish import Publisher
 from clusterdns.sources.snapshot import Identity, Objects, SnapshotFile, SnapshotKeeper
 
@@ -82,6 +82,15 @@ class Live:
         keeper, self._keeper = self._keeper, None  # without this circle the whole world goes with its last reference
         if keeper and self._publisher.quiet.is_set():
             await keeper.save(self._wall)
+
+    @property
+    def triggers(self) -> Sequence[tuple[Key, float]]:
+        """See ``LiveSource``; nothing while what was known before is published."""
+        return () if self._restoring else self._source.triggers
+
+    @property
+    def requests(self) -> Requests:
+        return self._source.requests
 
     def after_round(self) -> None:
         if self._restoring:

@@ -121,13 +121,6 @@ METRICS = {
             buckets=DEFAULT,
         ),
         Metric(
-            "coredns_kubernetes_rest_client_rate_limiter_duration_seconds",
-            "histogram",
-            "Time that requests to the API server were held back",
-            ("verb", "host"),
-            buckets=DEFAULT,
-        ),
-        Metric(
             "coredns_kubernetes_rest_client_requests_total",
             "counter",
             "Requests to the API server; code <error>: no reply",

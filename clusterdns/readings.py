@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, product
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from clusterdns import __version__
 from clusterdns.backend import Backend
+from clusterdns.cluster.events import Requests
 from clusterdns.engine.tally import FOREIGN, Snapshot
 from clusterdns.histogram import Histogram
 from clusterdns.metrics import Sample
@@ -108,6 +110,8 @@ class Readings:
 
 def _of_source(backend: Backend) -> Iterator[Sample]:
     status = backend.source.status()
+    if backend.live:
+        yield from _of_api(backend.live.requests, backend.programming)
     if not status.kinds and status.lag is not None:
         yield Sample("clusterdns_source_unconfirmed_seconds", status.lag, (status.name, ""))
     for one in status.kinds:
@@ -118,6 +122,15 @@ def _of_source(backend: Backend) -> Iterator[Sample]:
         for reason, count in one.restarts.items():
             yield Sample("clusterdns_watch_restarts_total", count, (one.kind, str(reason)))
         yield Sample("clusterdns_divergence_total", one.repaired, (one.kind,))
+
+
+def _of_api(requests: Requests, programming: Histogram) -> Iterator[Sample]:
+    yield Sample("coredns_kubernetes_dns_programming_duration_seconds", programming.copy(), ("headless_with_selector",))
+    host = urlsplit(requests.server).netloc
+    seconds = requests.seconds.copy()
+    yield Sample("coredns_kubernetes_rest_client_request_duration_seconds", seconds, ("GET", host))
+    for code, count in requests.codes.items():
+        yield Sample("coredns_kubernetes_rest_client_requests_total", count, (code, "GET", host))
 
 
 def _of_queries(doors: Iterable[tuple[Door, Snapshot]]) -> Iterator[Sample]:

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from clusterdns.cluster.model import Key, Object
 from clusterdns.errors import Problem
+from clusterdns.histogram import Histogram
 
 # Kinds as sources name them: the API's, so "Deployment" and not "Workload".
 Kind = str
@@ -72,6 +73,14 @@ class SourceStatus(Struct, frozen=True):
         return f"not listed yet: {', '.join(missing)}" if missing else self.error or "the first scan is not finished"
 
 
+class Requests(NamedTuple):
+    """To a server, so far; all of them GET."""
+
+    server: str  # URL; "": not known yet
+    codes: Mapping[str, int]  # HTTP status -> how many
+    seconds: Histogram  # until replies began
+
+
 class Rounds(Protocol):
     """What publishing needs of a source."""
 
@@ -110,6 +119,14 @@ class Source(Rounds, Protocol):
 
 class LiveSource(Source, Protocol):
     """One that may be away for long while others go on changing what it holds."""
+
+    @property
+    def triggers(self) -> Sequence[tuple[Key, float]]:
+        """Of the round that came last: Services whose endpoints changed, and when that came about, in Unix seconds."""
+
+    @property
+    def requests(self) -> Requests:
+        """To the server, so far."""
 
     def seed(self, objects: Mapping[Kind, Sequence[Object]]) -> None:
         """Before ``rounds``: these have been published as its own already.  Where nothing has changed they are kept."""

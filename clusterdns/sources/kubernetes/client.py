@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
@@ -11,10 +13,12 @@ import aiohttp
 
 from clusterdns import __version__
 from clusterdns.errors import BackendError, OperatorError, printable, shortened
+from clusterdns.histogram import DEFAULT, Histogram
 from clusterdns.sources.kubernetes.access import Access, Credentials, tls_context
 from clusterdns.sources.kubernetes.decoding import message_of, reason_of
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
 
+NO_REPLY = "<error>"  # as client-go counts it
 CONNECT, ANSWER = 5.0, 30.0  # seconds: to connect; to begin to answer, and between two pieces of a page
 MOST_OCTETS = 256 << 20  # of a page
 _BUFFER = 1 << 18  # octets of a stream that may wait for us
@@ -55,6 +59,8 @@ class Client:
         self._headers: tuple[tuple[str, str], ...] = ()  # of the last access
         self._renew = False
         self.server = ""  # URL, once it is known
+        self.requests: Counter[str] = Counter()  # by HTTP status, or NO_REPLY
+        self.seconds = Histogram(DEFAULT)  # until replies began
 
     @property
     def origin(self) -> str:
@@ -102,6 +108,7 @@ class Client:
             access, session = await self._enter()
         except OperatorError as error:  # it was in order at the start
             raise ApiError(Reason.CREDENTIALS, str(error)) from None
+        began, code = time.monotonic(), NO_REPLY
         with _told(access.server):
             try:
                 async with asyncio.timeout(CONNECT + ANSWER):
@@ -114,10 +121,14 @@ class Client:
                         proxy=access.proxy or _proxy(access.server),
                         allow_redirects=False,  # they would get the token
                     )
+                code = str(response.status)
             except aiohttp.ServerTimeoutError:
                 raise
             except TimeoutError:
                 raise ApiError(Reason.SILENT, f"{access.server}: no answer within {CONNECT + ANSWER:g} s") from None
+            finally:
+                self.requests[code] += 1
+                self.seconds.observe(time.monotonic() - began)
         async with response:
             if response.status != 200:
                 raise await self._refusal(access, response)

@@ -22,6 +22,7 @@ from clusterdns.cluster.plain import CONDITIONS
 from clusterdns.errors import shortened
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
 
+TRIGGERED = "endpoints.kubernetes.io/last-change-trigger-time"  # written by the endpoint slice controller
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 _SOCKET_FAMILIES = {"IPv4": AF_INET, "IPv6": AF_INET6}
@@ -37,6 +38,7 @@ class Seen(Struct, frozen=True, gc=False):
     object: Object | None = None  # None where it is deleted or unreadable, and for a bookmark
     problem: str = ""  # why it is unreadable
     ends_list: bool = False  # the bookmark that ends the initial events
+    triggered: str = ""  # of an EndpointSlice: RFC 3339, when what it says came about
 
 
 class Page(Struct, frozen=True):
@@ -174,7 +176,7 @@ class Decoder:
             made = self._build(wire)
         except (ValueError, KeyError) as error:
             return Seen(action, key, version, problem=shortened(str(error)))
-        return Seen(action, made.key, version, made)
+        return Seen(action, made.key, version, made, triggered=(meta.annotations or {}).get(TRIGGERED) or "")
 
 
 def page_of(text: bytes) -> Page:

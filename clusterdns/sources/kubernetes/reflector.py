@@ -14,7 +14,7 @@ from clusterdns.collector import collector_paused
 from clusterdns.errors import printable, shortened
 from clusterdns.sources.kubernetes.client import Client, Stream
 from clusterdns.sources.kubernetes.comparing import Comparison
-from clusterdns.sources.kubernetes.decoding import Decoder, number, page_of, versions_of
+from clusterdns.sources.kubernetes.decoding import Decoder, Seen, number, page_of, versions_of
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
 from clusterdns.sources.kubernetes.lines import Lines
 from clusterdns.sources.kubernetes.outage import Outage
@@ -53,6 +53,7 @@ class Surroundings(Struct, frozen=True):
 
     client: Client
     changed: Callable[[Sequence[Event]], None]  # gets what is one step
+    triggered: Callable[[Seen], None]  # gets what says when it came about, before ``changed`` is told of it
     outage: Outage
     clock: Clock
     random: Callable[[], float]  # as random.random
@@ -253,6 +254,8 @@ class Reflector:
                     seen = self._decoder.line(line)
                     if event := self.store.apply(seen):
                         events.append(event)
+                        if seen.triggered:
+                            self._around.triggered(seen)
                     if seen.type == "BOOKMARK":
                         self._told_at = self._around.clock.monotonic()
                     await turns.pause()

@@ -3,12 +3,14 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 
-from clusterdns.cluster.events import Delete, Event, Kind, Replace, SourceStatus, Upsert
-from clusterdns.cluster.model import Key, Object
+from clusterdns.cluster.events import Delete, Event, Kind, Replace, Requests, SourceStatus, Upsert
+from clusterdns.cluster.model import EndpointSlice, Key, Object
 from clusterdns.errors import Problem, printable
 from clusterdns.sources.kubernetes.access import Credentials
 from clusterdns.sources.kubernetes.client import Client
+from clusterdns.sources.kubernetes.decoding import Seen
 from clusterdns.sources.kubernetes.outage import Outage
 from clusterdns.sources.kubernetes.pace import SYSTEM_CLOCK, Clock
 from clusterdns.sources.kubernetes.pages import Scope, WholeObjects
@@ -33,7 +35,7 @@ class Kubernetes:
         """*pods*: whether pods are followed, too (``pods: verified``)."""
         self.client = Client(credentials)
         self._outage = Outage(clock.monotonic)
-        around = Surroundings(self.client, self._changed, self._outage, clock, random, timing)
+        around = Surroundings(self.client, self._changed, self._triggered, self._outage, clock, random, timing)
         self._reflectors = [Reflector(one, around) for one in resources(pods=pods)]
         self._waiting: dict[tuple[Kind, Key], Event] = {}  # the last of each object
         self._some = asyncio.Event()
@@ -41,6 +43,8 @@ class Kubernetes:
         self._wall = clock.wall
         self._waiting_since: float | None = None
         self.changed_at: float | None = None
+        self._new_triggers: list[tuple[Key, float]] = []
+        self.triggers: list[tuple[Key, float]] = []
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -52,6 +56,10 @@ class Kubernetes:
             for key, why in one.store.unreadable.items()
         ]
         return tuple(sorted(found))
+
+    @property
+    def requests(self) -> Requests:
+        return Requests(self.client.server, self.client.requests, self.client.seconds)
 
     def refresh(self) -> None:
         """Compare with the server now, and try again at once where it could not be reached."""
@@ -99,12 +107,22 @@ class Kubernetes:
                 self._some.clear()
                 events, self._waiting = list(self._waiting.values()), {}
                 self.changed_at, self._waiting_since = self._waiting_since, None
+                self.triggers, self._new_triggers = self._new_triggers, []
                 yield events
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.client.close()
+
+    def _triggered(self, seen: Seen) -> None:
+        if not self._listed or not isinstance(seen.object, EndpointSlice):
+            return
+        try:
+            at = datetime.fromisoformat(seen.triggered).timestamp()
+        except ValueError:  # anybody may annotate
+            return
+        self._new_triggers.append((seen.object.service, at))
 
     def _changed(self, events: Sequence[Event]) -> None:
         """What waits for the next round; before the first one the stores say it all."""
