@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from clusterdns.cluster.events import Event, Rounds
 from clusterdns.collector import collector_paused
+from clusterdns.heap import hand_back
 from clusterdns.histogram import PROGRAMMING, TIME, Histogram
 from clusterdns.world import World
 
@@ -93,6 +94,8 @@ class Publisher:
             done.serial,
         )
         self.after()
+        if prepared.nodes is not None:
+            await asyncio.to_thread(hand_back)
         return done
 
     @property

@@ -1,17 +1,20 @@
 """Rounds: whole, in slices, with one serial."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from clusterdns import publish
 from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Key, Namespace, Service, ServicePort
 from clusterdns.controllers.manager import ControllerOptions
+from clusterdns.heap import hand_back
 from clusterdns.publish import SLICE_SECONDS, Publisher
 from clusterdns.world import World, build
 from clusterdns.zone.names import parse_name
-from clusterdns.zone.prepared import SERVFAIL
+from clusterdns.zone.prepared import SERVFAIL, Change
 from clusterdns.zone.tree import ZoneOptions
 
 ZONES = ZoneOptions((parse_name("cluster.local"),))
@@ -46,6 +49,20 @@ class Script:
 
 def a_world() -> World:
     return World(ZONES, CONTROLLERS)
+
+
+@pytest.mark.parametrize("above", [0, 10_000])
+def test_memory_is_handed_back_behind_a_large_round(above: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[int] = []
+    monkeypatch.setattr(Change, "FULL_ABOVE", above)
+    monkeypatch.setattr(publish, "hand_back", lambda: done.append(threading.get_ident()))
+    run(a_world(), [Upsert(WEB)])
+    assert len(done) == (above == 0)
+    assert threading.get_ident() not in done
+
+
+def test_memory_can_be_handed_back() -> None:
+    hand_back()
 
 
 def run(
