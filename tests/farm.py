@@ -72,8 +72,8 @@ Behaviour = Callable[[Asked], None]
 class Fake:
     """One upstream, over UDP, TCP and TLS.  *does* may be replaced at any time."""
 
-    def __init__(self, does: Behaviour, number: int = 1) -> None:
-        self.does = does
+    def __init__(self, does: Behaviour, number: int = 1, host: str = HOST) -> None:
+        self.does, self._host = does, host
         self.answer = f"192.0.2.{number}"  # by which its answers are told from others'
         self.asked: list[Asked] = []
         self.held: list[Asked] = []
@@ -88,14 +88,14 @@ class Fake:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        ((udp, tcp),) = bind_pairs((HOST, 0))
+        ((udp, tcp),) = bind_pairs((self._host, 0))
         self.port = udp.getsockname()[1]
         self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=udp)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_name("key.pem"))
         self._servers = [
             await loop.create_server(lambda: _Stream(self, "tcp"), sock=tcp),
-            await loop.create_server(lambda: _Stream(self, "tls"), HOST, 0, ssl=context),
+            await loop.create_server(lambda: _Stream(self, "tls"), self._host, 0, ssl=context),
         ]
         self.tls_port = self._servers[1].sockets[0].getsockname()[1]
 
@@ -113,7 +113,7 @@ class Fake:
             stream.transport.abort()
 
     def server(self, transport: Transport = "udp", name: str | None = None) -> Server:
-        return Server(HOST, self.tls_port if transport == "tls" else self.port, transport, name)
+        return Server(self._host, self.tls_port if transport == "tls" else self.port, transport, name)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Of what this upstream has seen."""
@@ -164,8 +164,8 @@ class Farm(AbstractAsyncContextManager["Farm"]):
     def __init__(self) -> None:
         self.all: list[Fake] = []
 
-    async def add(self, does: Behaviour) -> Fake:
-        fake = Fake(does, len(self.all) + 1)
+    async def add(self, does: Behaviour, host: str = HOST) -> Fake:
+        fake = Fake(does, len(self.all) + 1, host)
         await fake.start()
         self.all.append(fake)
         return fake
@@ -186,7 +186,7 @@ class _Datagrams(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.DatagramTransport", transport)
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         self._server.take(
             Asked(self._server, "udp", data, addr[1], lambda octets: self._transport.sendto(octets, addr), _nothing, 0)
         )

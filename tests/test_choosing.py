@@ -3,8 +3,9 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from random import Random
+from typing import get_args
 
 import pytest
 from behaviours import (
@@ -32,6 +33,8 @@ from behaviours import (
     wrong_case,
 )
 from farm import Asked, Behaviour, Farm, Transport, dead_port, running
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from replies import SOA, asked, told
 
 from clusterdns.forward.answers import Foreign, Unresolved
@@ -41,6 +44,7 @@ from clusterdns.forward.upstream import Patience, Upstream
 
 WWW = "www.example.com."
 QUESTION = asked(WWW)
+POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 
 @asynccontextmanager
@@ -373,6 +377,32 @@ def test_a_name_that_nobody_can_resolve_makes_no_server_look_dead() -> None:
                     await lost
                 await made.resolve(QUESTION)
             assert made.upstreams[0].state == "healthy"
+
+    running(scenario)
+
+
+# Any of them together.
+
+
+@given(st.lists(st.sampled_from(sorted(NEXT)), max_size=3), st.booleans(), st.sampled_from(POLICIES), st.randoms())
+@settings(max_examples=30, deadline=None)
+def test_one_who_knows_is_enough(names: list[str], known: bool, policy: Policy, random: Random) -> None:
+    does = [NEXT[name] for name in names]
+    random.shuffle(does)
+    if known:
+        does.insert(random.randint(0, len(does)), answer)
+
+    async def scenario(farm: Farm) -> None:
+        servers = [(await farm.add(one)).server() for one in does]
+        async with group(servers, policy, budget=20.0 if known else 0.5, reply=0.5) as made:
+            if known:
+                assert does[who(await made.resolve(QUESTION)) - 1] is answer
+            else:
+                with suppress(Unresolved):
+                    assert (await made.resolve(QUESTION)).rcode in (FORMERR, SERVFAIL, NOTIMP, REFUSED)
+        for fake in farm.all:
+            counts = Counter(seen.transport for seen in fake.asked if seen.name != ".")
+            assert all(count <= 3 for count in counts.values())
 
     running(scenario)
 

@@ -32,6 +32,7 @@ from behaviours import (
     wrong_case,
 )
 from farm import Behaviour, Fake, Farm, dead_port, running
+from packets import with_ipv6
 from replies import SOA, asked, told
 
 from clusterdns.forward.answers import Foreign
@@ -65,6 +66,16 @@ def test_an_answer() -> None:
             assert addresses(await one.exchange(QUESTION)) == ["192.0.2.1"]
             assert one.figures.queries == 1
             assert one.times.p95 is not None
+
+    running(scenario)
+
+
+@with_ipv6
+def test_over_ipv6() -> None:
+    async def scenario(farm: Farm) -> None:
+        fake = await farm.add(over(udp=truncate, tcp=answer), "::1")
+        async with upstream(fake.server()) as one:
+            assert addresses(await one.exchange(QUESTION)) == ["192.0.2.1"]
 
     running(scenario)
 

@@ -46,14 +46,15 @@ class UdpExchange:
         """
         loop = asyncio.get_running_loop()
         sock = self._connected()
+        number = sock.fileno()  # the loop writes a socket out at length to find that it does not know it
         try:
             reply: asyncio.Future[bytes] = loop.create_future()
-            loop.add_reader(sock, self._readable, sock, sent, reply)
+            loop.add_reader(number, self._readable, sock, sent, reply)
             try:
                 sock.send(sent)
                 return await reply
             finally:
-                loop.remove_reader(sock)
+                loop.remove_reader(number)
         except OSError as fault:
             raise failure(fault) from None
         finally:
