@@ -247,6 +247,7 @@ def test_the_last_good_state_is_served_while_the_api_is_away(tmp_path: Path, cap
     with caplog.at_level(logging.INFO):
         asyncio.run(main())
     assert "what is served is the snapshot no more" in caplog.text
+    assert "nothing is served yet" not in caplog.text
 
 
 def test_a_snapshot_that_was_not_confirmed_is_not_written_anew(tmp_path: Path) -> None:
