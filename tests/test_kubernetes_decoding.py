@@ -192,6 +192,19 @@ def test_strings_are_shared() -> None:
     assert next(iter(one.labels)) is next(iter(other.labels))
 
 
+def test_pods_of_a_workload_share_what_is_the_same() -> None:
+    decoder, made = Decoder("Pod"), []
+    for number_ in range(2):
+        item = pod(f"shop/web-{number_}", f"10.1.0.{number_}")
+        item["metadata"]["labels"] = {"app": "web"}
+        item["spec"] = {"containers": [{"name": "c", "ports": [{"containerPort": 80}]}]}
+        found = decoder.line(event("ADDED", item)).object
+        assert isinstance(found, Pod)
+        made.append(found)
+    assert made[0].labels is made[1].labels
+    assert made[0].ports is made[1].ports
+
+
 # What older servers let in, and Kubernetes reads all the same (netutils.ParseIPSloppy).
 LEGACY = [("10.01.002.3", "10.1.2.3"), ("010.0.0.010", "10.0.0.10"), ("::ffff:10.1.2.3", "10.1.2.3")]
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from clusterdns.sources.kubernetes.pace import LONGEST
 
-HISTORIES = int(os.environ.get("CLUSTERDNS_HISTORIES", "60"))
+HISTORIES = int(os.environ.get("API_HISTORIES", "30"))
 KINDS = ("Namespace", "Service", "EndpointSlice")
 
 kinds = st.sampled_from(KINDS)

@@ -3,7 +3,7 @@
 import pytest
 
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
-from clusterdns.sources.kubernetes.pace import Backoff
+from clusterdns.sources.kubernetes.pace import GENTLE, Backoff
 
 
 def delays(reason: Reason, times: int, *, drawn: float, retry_after: float = 0.0) -> list[float]:
@@ -11,7 +11,7 @@ def delays(reason: Reason, times: int, *, drawn: float, retry_after: float = 0.0
     return [round(backoff.delay(ApiError(reason, "", retry_after=retry_after)), 1) for _ in range(times)]
 
 
-SOON_LOW, SOON_HIGH = [0.2] * 8, [1.0] * 8
+SOON_LOW, SOON_HIGH = [0.2] * GENTLE, [1.0] * GENTLE
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from clusterdns.cluster import schema
 from clusterdns.cluster.addresses import parse_address
 from clusterdns.cluster.build import FAMILIES, NODE_TOPOLOGY, build, there
-from clusterdns.cluster.model import NOWHERE, Endpoint, Key, Object
+from clusterdns.cluster.model import NOWHERE, Endpoint, Key, Object, Pod, Port
 from clusterdns.cluster.plain import CONDITIONS
 from clusterdns.errors import shortened
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
@@ -25,6 +26,7 @@ from clusterdns.sources.kubernetes.faults import ApiError, Reason
 TRIGGERED = "endpoints.kubernetes.io/last-change-trigger-time"  # written by the endpoint slice controller
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
+_MOST_SHARED = 20_000  # labels of pods, and ports
 _SOCKET_FAMILIES = {"IPv4": AF_INET, "IPv6": AF_INET6}
 _NO_CONDITIONS, _NO_TARGET = schema.Conditions(), schema.Target()
 
@@ -138,7 +140,7 @@ class Decoder:
 
     def __init__(self, kind: str) -> None:
         wire = _WIRES[kind]
-        self._build: Callable[[Any], Object] = partial(model_of, kind)
+        self._build: Callable[[Any], Object] = _PodBuilder() if kind == "Pod" else partial(model_of, kind)
         self._event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Event[wire])  # type: ignore[valid-type]
         self._item: msgspec.json.Decoder[Any] = msgspec.json.Decoder(wire)
 
@@ -224,6 +226,24 @@ def model_of(kind: str, wire: schema.Wire) -> Object:
     except (ValueError, KeyError):
         _tidy(wire)
         return build(kind, version, wire, NOWHERE)
+
+
+class _PodBuilder:
+    """The pods of a workload share their labels and ports: two thirds of what 150,000 of them take."""
+
+    def __init__(self) -> None:
+        self._labels: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._ports: dict[tuple[Port, ...], tuple[Port, ...]] = {}
+
+    def __call__(self, wire: schema.Wire) -> Object:
+        pod = model_of("Pod", wire)
+        if not isinstance(pod, Pod):
+            return pod
+        if len(self._labels) > _MOST_SHARED or len(self._ports) > _MOST_SHARED:
+            self._labels.clear()
+            self._ports.clear()
+        labels = self._labels.setdefault(tuple(pod.labels.items()), pod.labels)
+        return replace(pod, labels=labels, ports=self._ports.setdefault(pod.ports, pod.ports))
 
 
 def endpoints_of(wire: schema.WireSlice) -> tuple[Endpoint, ...]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
 
 SOON = (0.2, 1.0)  # seconds between tries where nobody is there, or only for a moment
-GENTLE = 8  # tries of that kind with a server that answers errors, before they grow rare
+GENTLE = 20  # tries of that kind with a server that answers errors, before they grow rare
 LONGEST = 30.0  # seconds
 COSTLY = frozenset((Reason.BUSY, Reason.EXPIRED, Reason.DISORDER, Reason.HISTORY, Reason.DIVERGED, Reason.BUG))
 AT_ONCE = COSTLY - {Reason.BUSY, Reason.BUG} | {Reason.ENDED, Reason.UNAUTHORIZED}  # the first time

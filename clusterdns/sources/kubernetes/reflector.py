@@ -185,7 +185,12 @@ class Reflector:
 
     async def _check_history(self) -> None:
         """A server whose etcd was restored would wait in silence until it has come as far as we are."""
-        text = await self._around.client.get(self.resource.path, self._selected({"limit": "1"}), METADATA_LIST)
+        try:
+            text = await self._around.client.get(self.resource.path, self._selected({"limit": "1"}), METADATA_LIST)
+        except ApiError as fault:
+            if fault.reason not in (Reason.FAILED, Reason.BUSY):
+                raise
+            return  # its etcd may be away: it can be watched all the same, and a comparison finds the rest
         at, reached = number(versions_of(text).version), number(self.store.position)
         if 0 < at < reached:
             raise ApiError(Reason.HISTORY, f"the server is at {at}, though it had told of {reached}")
