@@ -77,6 +77,15 @@ class Forwarding:
             for upstream in group.upstreams
         )
 
+    def notes(self) -> list[str]:
+        """What an operator should know, a line each."""
+        found = []
+        for group in self.forwarder.groups if self.forwarder else ():
+            upstreams = group.upstreams if isinstance(group, Upstreams) else ()
+            if upstreams and all(one.state == "down" for one in upstreams):
+                found.append(f"forwarding: no upstream answers: {', '.join(map(str, upstreams))}")
+        return found
+
     def inspection(self) -> Inspection | None:
         """Of the cache."""
         one = self.forwarder
@@ -102,6 +111,7 @@ async def _ended(forwarder: Forwarder, *, patient: bool) -> None:
             await forwarder.drain()
     finally:
         await forwarder.close()
+    await forwarder.forget()
 
 
 def _key(settings: Settings) -> tuple[object, ...]:

@@ -102,7 +102,7 @@ class Server:
 
     def ready_notes(self) -> list[str]:
         """What an operator should know all the same."""
-        return self._backend.notes()
+        return [*self._backend.notes(), *self._forwarding.notes()]
 
     def status(self) -> Status:
         backend, world, reasons = self._backend, self._backend.world, self.ready_reasons()

@@ -1,9 +1,11 @@
 """A server in front of upstreams that do what a test says, asked with dig."""
 
 import asyncio
+import gc
 import logging
 import re
 import shutil
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -266,6 +268,9 @@ def test_with_dead_upstreams_local_names_are_answered_and_others_get_an_error(tm
                 message = await task
                 assert message.rcode() == dns.rcode.SERVFAIL
                 assert errors(message)[0] in (22, 23)
+            shown = f"{at(silent)}, {settings['upstream'][1]}"
+            assert server.server.ready_notes() == [f"forwarding: no upstream answers: {shown}"]
+            assert server.server.ready_reasons() == []
 
     story(told)
 
@@ -357,6 +362,32 @@ def test_who_waits_while_settings_change_is_answered(tmp_path: Path) -> None:
             assert "192.0.2.2" in str((await server.ask("new.example.com")).answer[0])
             upstream.release()
             assert "192.0.2.1" in str((await waiting).answer[0])
+
+    story(told)
+
+
+def test_the_old_cache_goes_with_its_settings(tmp_path: Path) -> None:
+    """Also what no collector sees any more."""
+
+    async def told(farm: Farm) -> None:
+        upstream, other = await farm.add(answer), await farm.add(answer)
+        async with serving(tmp_path, upstream=[at(upstream)]) as server:
+            assert (await server.ask(OUT)).answer
+            forwarder = server.server._forwarding.forwarder
+            assert forwarder is not None
+            gone = weakref.ref(forwarder)
+            entries = forwarder.cache.entries
+            assert entries
+            del forwarder
+            gc.collect()
+            gc.disable()
+            try:
+                server.write(upstream=[at(other)])
+                await server.server.reload()
+                await until(lambda: gone() is None)
+                assert not entries
+            finally:
+                gc.enable()
 
     story(told)
 

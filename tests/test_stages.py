@@ -23,7 +23,7 @@ from clusterdns.forward.answers import Foreign, Question, Unresolved
 from clusterdns.forward.cache import Cache
 from clusterdns.forward.kept import Bounds
 from clusterdns.forward.routing import Routes, private_reverse
-from clusterdns.forward.stages import Forwarder, Terms
+from clusterdns.forward.stages import AT_ONCE, PRESSED_AT_ONCE, Forwarder, Terms
 from clusterdns.forward.walk import walk
 from clusterdns.zone.names import Name, parse_name, to_text
 from clusterdns.zone.reverse import IN_ADDR
@@ -505,6 +505,26 @@ def test_while_packets_pile_up_less_is_begun() -> None:
     run(story)
 
 
+def test_nor_for_clients_without_number() -> None:
+    """A flood may come from any address that somebody writes into a packet."""
+
+    async def story() -> None:
+        scene = Scene({})
+        scene.upstream.held = asyncio.Event()
+        scene.pressed = True
+        begun = 0
+        for one in range(64):
+            response = scene.server.answer(query(f"n{one}.example.com"), "udp", (f"192.0.2.{one}", 53))
+            if callable(response):
+                response(lambda _: None)
+                begun += 1
+        assert begun == PRESSED_AT_ONCE
+        scene.upstream.held.set()
+        await scene.forwarder.drain()
+
+    run(story)
+
+
 # Never passed on, and the end.
 
 
@@ -574,9 +594,40 @@ def test_an_end_that_does_not_wait_tells_so() -> None:
 def test_a_question_takes_no_longer_than_it_may() -> None:
     async def story() -> None:
         scene = Scene(ADDRESS)
-        scene.forwarder._timeout = 0.01
+        scene.forwarder._resolver._timeout = 0.01
         scene.upstream.held = asyncio.Event()
         message = await scene.get(OUT)
         assert (message.rcode(), ede(message)) == (dns.rcode.SERVFAIL, [(23, "no answer in time")])
+
+    run(story)
+
+
+def test_one_turn_of_the_loop_begins_a_few() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS)
+        scene.upstream.held = asyncio.Event()
+        names = [f"n{number}.example.com" for number in range(20)]
+        waiting = [asyncio.create_task(scene.ask(query(name))) for name in (*names, *names)]
+        begun: list[int] = []
+        while len(begun) < 5 or begun[-1] != begun[-2]:
+            await asyncio.sleep(0)
+            begun.append(scene.forwarder.asker.flights)
+        assert [b - a for a, b in zip([0, *begun], begun, strict=False) if b > a] == [AT_ONCE] * 5
+        assert scene.forwarder.asker.waiting == 40
+        scene.upstream.held.set()
+        await asyncio.gather(*waiting)
+        assert len(scene.upstream.asked) == 20
+
+    run(story)
+
+
+def test_who_has_not_begun_at_the_end_is_told_too() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS)
+        waiting = [asyncio.create_task(scene.ask(query(f"n{number}.example.com"))) for number in range(20)]
+        await asyncio.sleep(0)
+        await scene.forwarder.close()
+        assert {read(await one).rcode() for one in waiting} == {dns.rcode.SERVFAIL}
+        assert scene.forwarder.admission.inside == 0
 
     run(story)

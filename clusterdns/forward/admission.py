@@ -6,7 +6,7 @@ from typing import NamedTuple
 class Limits(NamedTuple):
     per_client: int = 1000
     total: int = 4096
-    pressed: int = 4  # of one client while packets come faster than they are answered
+    pressed: int = 1  # of one client while packets come faster than they are answered
 
 
 class Admission:

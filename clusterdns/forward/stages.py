@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,16 +14,16 @@ from clusterdns.engine.elsewhere import Later, Resolve, Send
 from clusterdns.engine.gate import CD, QR, RD
 from clusterdns.engine.plain import AD, OPT_OCTETS
 from clusterdns.engine.reply import Reply
-from clusterdns.errors import PeerError
 from clusterdns.forward.admission import Admission, Limits
-from clusterdns.forward.answers import Foreign, Question, Unresolved
+from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.asking import Asker, Prefetch, Timers
 from clusterdns.forward.cache import Cache
 from clusterdns.forward.home import home_reply
 from clusterdns.forward.kept import Outcome
-from clusterdns.forward.placing import behind, continued, respond
+from clusterdns.forward.placing import behind, respond
+from clusterdns.forward.resolving import Group, Resolver
 from clusterdns.forward.routing import Routes
-from clusterdns.forward.trail import trail_option, why_not
+from clusterdns.forward.trail import why_not
 from clusterdns.zone.names import Name, to_text
 from clusterdns.zone.prepared import NOERROR, QUESTION_AT, REFUSED, SERVFAIL, section_counts
 from clusterdns.zone.rdata import CNAME
@@ -32,22 +33,24 @@ logger = logging.getLogger("clusterdns.forward")
 RA = 0x0080
 DNAME, RRSIG = 39, 46
 NOTIMP = 4
-OTHER, NETWORK_ERROR, NOT_ALLOWED = 0, 23, 18  # Extended DNS Errors (RFC 8914)
+OTHER, NOT_READY = 0, 14  # Extended DNS Errors (RFC 8914)
 MAX_CROSSINGS = 3  # of a chain from others back into our zones
-MAX_PARTS = 8  # servers that one alias chain leads through, none of which follows it further
+# Flights that one turn of the loop begins: each takes half a millisecond, and packets wait meanwhile.
+AT_ONCE = 4
+PRESSED_AT_ONCE = 1  # while packets come faster than they are answered
 LOG_SECONDS = 60.0  # between two lines about loops
 
 _ENDS_KEPT = 4096
+_AT_A_TIME = 64  # answers that are forgotten
 _PASSED_ON = (NOTIMP, REFUSED)
+_ENDING = Outcome(SERVFAIL, None, error=(NOT_READY, "the server is ending"))
 
 
-class Group(Protocol):
-    """Servers that know the same names."""
-
-    async def resolve(self, question: Question, options: bytes = b"") -> Foreign:
-        """*options*: of the OPT of what is sent.  Raises Unresolved."""
-
-    async def close(self) -> None: ...
+class _Waiting(NamedTuple):
+    resolve: Resolve
+    question: Question
+    trail: bytes
+    send: Send
 
 
 class Terms(NamedTuple):
@@ -74,16 +77,20 @@ class Forwarder:
         seconds.  *timers*: the running event loop.  *pressed*: packets come faster than they are answered.
         """
         self.routes, self.groups, self.cache, self.pressed = routes, groups, cache, pressed
-        self.asker = Asker(self._resolve, cache, clock, timers, terms.prefetch)
+        # Of its own, so that nothing here forms a circle: what is frozen no collector finds.
+        self._resolver = Resolver(routes, groups, terms.mark, terms.timeout)
+        self.asker = Asker(self._resolver, cache, clock, timers, terms.prefetch)
         self.admission = Admission(terms.limits)
         self.loops = 0  # seen so far
         self._entries = cache.entries
-        self._mark, self._timeout, self._clock = terms.mark, terms.timeout, clock
-        self._trails: dict[Question, bytes] = {}  # of those who were the first to ask for what is under way
+        self._mark, self._clock = terms.mark, clock
         self._abroad: set[Name] = set()  # ends of aliases that are no names of ours
         self._peeked: tuple[Question, Outcome | None] | None = None
         self._logged = -LOG_SECONDS
         self._left = asyncio.Event()
+        self._timers = timers
+        self._queue: deque[_Waiting] = deque()  # admitted, and not begun yet
+        self._begun = 0  # in this turn of the loop
 
     def takes(self, name: Name) -> bool:
         return self.routes.takes(name)
@@ -129,8 +136,7 @@ class Forwarder:
         if trail and (loop := why_not(trail, self._mark)):
             self._tell_loop(question)
             return self._end(resolve, SERVFAIL, (OTHER, loop))
-        refusal = self.admission.refusal(resolve.address, pressed=self.pressed())
-        if refusal:
+        if refusal := self._why_full(resolve.address):
             self.admission.refused += 1
             return self._end(resolve, SERVFAIL, (OTHER, refusal))
         return partial(self._wait, resolve, question, trail)
@@ -143,20 +149,49 @@ class Forwarder:
 
     async def close(self) -> None:
         """Whoever still waits is told that the server ends."""
+        while self._queue:
+            resolve, question, _, send = self._queue.popleft()
+            self._done(resolve, question, send, _ENDING)
         await self.asker.close()
         for group in self.groups:
             await group.close()
 
+    async def forget(self) -> None:
+        """All that is kept, a little at a time: it is freed at once only where nobody else waits."""
+        for number, question in enumerate([*self._entries]):
+            self.cache.forget(question)
+            if not number % _AT_A_TIME:
+                await asyncio.sleep(0)
+
     def _wait(self, resolve: Resolve, question: Question, trail: bytes, send: Send) -> None:
         self.admission.enter(resolve.address)
+        waiting = _Waiting(resolve, question, trail, send)
+        if self._queue or self._begun == AT_ONCE:
+            self._queue.append(waiting)
+        else:
+            self._begin(waiting)
+
+    def _begin(self, waiting: "_Waiting") -> None:
+        resolve, question, trail, send = waiting
         if trail:
-            self._trails.setdefault(question, trail)
+            self._resolver.trails.setdefault(question, trail)
+        flights = self.asker.flights
         self.asker.ask(question, partial(self._done, resolve, question, send))
+        if self.asker.flights > flights:
+            self._begun += 1
+            if self._begun == 1:
+                self._timers.call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        """The packets that have come meanwhile had theirs."""
+        self._begun = 0
+        while self._queue and self._begun < AT_ONCE:
+            self._begin(self._queue.popleft())
 
     def _done(self, resolve: Resolve, question: Question, send: Send, outcome: Outcome) -> None:
         self.admission.leave(resolve.address)
         self._left.set()
-        self._trails.pop(question, None)
+        self._resolver.trails.pop(question, None)
         try:
             response = self._answer(resolve, outcome)
         except Exception:
@@ -192,9 +227,15 @@ class Forwarder:
         """Without an answer of others: our aliases, and why there is no more."""
         return resolve.inside.finish(resolve, Reply(rcode, resolve.flags, [*resolve.chain], error=error))
 
+    def _why_full(self, address: str) -> str | None:
+        pressed = self.pressed()
+        if pressed and (self._queue or self._begun >= PRESSED_AT_ONCE):
+            return "too many questions at once"
+        return self.admission.refusal(address, pressed=pressed)
+
     def _refusal(self, packet: bytes, end: int, name: bytes, opt: bytes, address: str) -> bytes | None:
         """In a flood of names that nobody knows, each refused one costs as little as an absent name of ours."""
-        why = self.admission.refusal(address, pressed=self.pressed())
+        why = self._why_full(address)
         if why is None or not packet[2] & RD >> 8 or not self.routes.takes(Name(name)):
             return None
         self.admission.refused += 1
@@ -215,30 +256,6 @@ class Forwarder:
             self._abroad.clear()
         self._abroad.add(name)
         return True
-
-    async def _resolve(self, question: Question) -> Foreign:
-        """As the Asker wants it.  A chain is followed from one server's part to the next one's."""
-        options = trail_option(self._trails.pop(question, b""), self._mark)
-        try:
-            async with asyncio.timeout(self._timeout):
-                foreign = await self._group(question.name).resolve(question, options)
-                for _ in range(MAX_PARTS):
-                    if not foreign.partial or not self.routes.takes(foreign.end) or self.routes.is_ours(foreign.end):
-                        break
-                    following = question._replace(name=foreign.end)
-                    further = await self._group(foreign.end).resolve(following, options)
-                    foreign = continued(foreign, question.name, further)
-        except TimeoutError:
-            raise Unresolved(NETWORK_ERROR, "no answer in time") from None
-        except PeerError as fault:
-            raise Unresolved(NETWORK_ERROR, str(fault)) from None
-        return foreign
-
-    def _group(self, name: Name) -> Group:
-        index = self.routes.of(name).group
-        if index is None:
-            raise Unresolved(NOT_ALLOWED, "nobody is asked for this name")
-        return self.groups[index]
 
     def _tell_loop(self, question: Question) -> None:
         self.loops += 1
