@@ -132,7 +132,7 @@ SETTINGS = {
             "seconds, or 5m, without word from the Kubernetes API after which /ready is 503; 0 means never",
         ),
         Setting("listen", ["127.0.0.1:1053"], "ADDR:PORT or [ADDR]:PORT, UDP and TCP; 0.0.0.0 and [::] mean all"),
-        Setting("http", ["127.0.0.1:9153"], "ADDR:PORT of /health and /ready; [] turns them off"),
+        Setting("http", ["127.0.0.1:9153"], "ADDR:PORT of /metrics, /health and /ready; [] turns them off"),
         Setting("domain", "cluster.local", "the zone of the cluster"),
         Setting("zones", [], "forward and reverse zones, networks too; [] means the domain, in-addr.arpa and ip6.arpa"),
         Setting("ttl", "5", "of every record: seconds from 0 to 3600, or 30s, 1m"),

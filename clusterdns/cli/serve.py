@@ -13,7 +13,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
     config: Annotated[str | None, typer.Option(metavar="FILE", help="Settings in YAML; flags win.")] = None,
     listen: Annotated[list[str] | None, typer.Option(metavar="ADDR:PORT", help="UDP and TCP; repeatable.")] = None,
     http: Annotated[
-        list[str] | None, typer.Option(metavar="ADDR:PORT", help="/health and /ready; repeatable, '' for none.")
+        list[str] | None, typer.Option(metavar="ADDR:PORT", help="/metrics, /health, /ready; repeatable, '' for none.")
     ] = None,
     domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="The zone of the cluster.")] = None,
     zones: Annotated[list[str] | None, typer.Option(metavar="ZONE", help="Or networks; repeatable.")] = None,
