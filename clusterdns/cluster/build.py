@@ -95,22 +95,22 @@ def _service(wire: schema.WireService, key: Key, meta: schema.Meta, place: Place
     spec = wire.spec or schema.WireServiceSpec()
     addresses = [str(text) for text in spec.cluster_ips or () if text] or [str(spec.cluster_ip or "")]
     balancer = wire.status and wire.status.load_balancer
-    ingress = there(balancer.ingress) if balancer else []
+    ingress = there(balancer.ingress) if balancer else ()
     return Service(
         key=key,
         place=place,
         labels=pairs(meta.labels),
         type=intern(str(spec.type or "ClusterIP")),
         headless=addresses == ["None"],
-        cluster_ips=tuple(parse_address(text) for text in addresses if text and text != "None"),
+        cluster_ips=tuple([parse_address(text) for text in addresses if text and text != "None"]),
         external_name=str(spec.external_name or ""),
         selector=pairs(spec.selector) if spec.selector is not None else None,
         ports=_service_ports(spec.ports),
         publish_not_ready=flag(spec.publish_not_ready_addresses) or annotation(meta, TOLERATE_UNREADY) == "true",
-        ip_families=tuple(FAMILIES[text] for text in spec.ip_families or () if text),
+        ip_families=tuple([FAMILIES[text] for text in spec.ip_families or () if text]),
         ip_family_policy=intern(str(spec.ip_family_policy or "")),
-        external_ips=tuple(str(text) for text in spec.external_ips or () if text),
-        load_balancer=tuple(str(entry.ip or entry.hostname) for entry in ingress if entry.ip or entry.hostname),
+        external_ips=tuple([str(text) for text in spec.external_ips or () if text]),
+        load_balancer=tuple([str(entry.ip or entry.hostname) for entry in ingress if entry.ip or entry.hostname]),
         allocate_node_ports=flag(spec.allocate_load_balancer_node_ports, default=True),
     )
 

@@ -78,7 +78,7 @@ class ClusterIPs:
         found = families(service, self._cluster)
         if not has_cluster_ips(service):
             return service if service.ip_families == found else replace(service, ip_families=found)
-        addresses = tuple(address for version in found if (address := self._address(service, version)))
+        addresses = tuple([address for version in found if (address := self._address(service, version))])
         if (addresses, found) == (service.cluster_ips, service.ip_families):
             return service
         return replace(service, cluster_ips=addresses, ip_families=found)
