@@ -23,6 +23,7 @@ from clusterdns.zone.names import ROOT
 NS = 2
 PROBE = Question(ROOT, NS)  # whoever is alive says something to this
 PLAIN_SECONDS = 600.0  # without EDNS to a server that has refused it
+LARGE_OCTETS = 8192  # of a reply whose walk may hold the loop for longer than queries should wait: a thread has it
 
 
 class Patience(Struct, frozen=True):
@@ -122,6 +123,8 @@ class Upstream:
         if is_bare_error(packet, sent):
             raise TryError("silence", "an error without the question")
         try:
+            if len(packet) > LARGE_OCTETS:
+                return await asyncio.to_thread(walk, packet, question)
             return walk(packet, question)
         except PeerError as fault:
             raise TryError("bad", str(fault)) from None
