@@ -143,7 +143,7 @@ def test_changes_while_the_connection_is_lost() -> None:
             await follower.first()
             await api.stop()
             await follower.until(lambda: follower.restarts("refused") > 10)
-            assert all(0.2 <= seconds <= 1.0 for seconds in follower.hands.slept if seconds < 100)
+            assert all(0.2 <= seconds <= 0.7 for seconds in follower.hands.slept if seconds < 100)
             assert follower.kind("Service").error
             assert follower.state.get("Service", next(iter(follower.state.all("Service"))).key), "what is known stays"
             api.put(service("shop/api", "10.96.0.11"))

@@ -11,13 +11,13 @@ def delays(reason: Reason, times: int, *, drawn: float, retry_after: float = 0.0
     return [round(backoff.delay(ApiError(reason, "", retry_after=retry_after)), 1) for _ in range(times)]
 
 
-SOON_LOW, SOON_HIGH = [0.2] * GENTLE, [1.0] * GENTLE
+SOON_LOW, SOON_HIGH = [0.2] * GENTLE, [0.7] * GENTLE
 
 
 @pytest.mark.parametrize(
     ("reason", "lowest", "highest"),
     [
-        (Reason.REFUSED, [*SOON_LOW, 0.2, 0.2, 0.2], [*SOON_HIGH, 1.0, 1.0, 1.0]),
+        (Reason.REFUSED, [*SOON_LOW, 0.2, 0.2, 0.2], [*SOON_HIGH, 0.7, 0.7, 0.7]),
         (Reason.FAILED, [*SOON_LOW, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0], [*SOON_HIGH, 1, 2, 4, 8, 16, 30, 30]),
         (Reason.FORBIDDEN, [*SOON_LOW, 0.5, 1.0], [*SOON_HIGH, 1, 2]),
         (Reason.UNAUTHORIZED, [0.0, *SOON_LOW[1:], 0.5], [0.0, *SOON_HIGH[1:], 1]),

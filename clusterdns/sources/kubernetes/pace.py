@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
 
-SOON = (0.2, 1.0)  # seconds between tries where nobody is there, or only for a moment
+SOON = (0.2, 0.7)  # seconds between tries where nobody is there, or only for a moment: who is back is known within 1 s
 GENTLE = 20  # tries of that kind with a server that answers errors, before they grow rare
 LONGEST = 30.0  # seconds
 COSTLY = frozenset((Reason.BUSY, Reason.EXPIRED, Reason.DISORDER, Reason.HISTORY, Reason.DIVERGED, Reason.BUG))
@@ -56,5 +56,5 @@ class Backoff:
         gentle = 0 if fault.reason in COSTLY else GENTLE
         if count <= gentle:
             return max(soon, min(fault.retry_after, LONGEST))
-        longest = min(LONGEST, high * 2.0 ** min(count - gentle - 1, 10))
+        longest = min(LONGEST, 2.0 ** min(count - gentle - 1, 10))
         return max(longest * (0.5 + self._random() / 2), min(fault.retry_after, LONGEST))
