@@ -453,6 +453,22 @@ def test_a_token_is_renewed() -> None:
     run(main)
 
 
+def test_a_server_that_does_not_know_us_for_a_while() -> None:
+    """There are no newer credentials, and those of before are good again."""
+
+    async def main(api: FakeApi) -> None:
+        async with Follower(api, credentials=At(api, "only")) as follower:
+            await follower.first()
+            api.authorization = "Bearer another"
+            api.end()
+            await follower.until(lambda: follower.restarts("credentials") > 3)
+            api.authorization = "Bearer only"
+            api.put(service("shop/api", "10.96.0.11"))
+            await follower.equal()
+
+    run(main)
+
+
 def test_a_server_that_comes_late() -> None:
     async def main(api: FakeApi) -> None:
         await api.stop()

@@ -26,7 +26,11 @@ items = st.one_of(
     st.builds(lambda name, number: endpoint_slice(f"shop/{name}", f"10.1.0.{number}"), names, numbers),
 )
 refusals = st.builds(
-    Refusal, st.sampled_from([401, 403, 404, 410, 422, 429, 500, 503]), event=st.booleans(), message=st.just("drawn")
+    Refusal,
+    st.sampled_from([401, 403, 404, 410, 422, 429, 500, 503]),
+    event=st.booleans(),
+    message=st.just("drawn"),
+    headers=st.just(()),
 )
 nonsense = st.one_of(
     st.binary(max_size=20).map(lambda text: text + b"\n"),

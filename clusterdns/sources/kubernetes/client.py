@@ -160,11 +160,12 @@ class Client:
     async def _enter(self) -> tuple[Access, aiohttp.ClientSession]:
         """Raises OperatorError or ApiError."""
         async with self._opening:
+            renew, self._renew = self._renew, False  # where that fails, those that we have may do all the same
             try:
-                access = await self._credentials.access(renew=self._renew)
+                access = await self._credentials.access(renew=renew)
             except BackendError as error:
                 raise ApiError(Reason.CREDENTIALS, str(error)) from None
-            self._renew, self._headers = False, access.headers
+            self._headers = access.headers
             self.server = access.server
             session = self._session
             if session is None or self._connection != access.connection:
