@@ -84,6 +84,7 @@ class Kubernetes:
         self._outage.knows_something = True
         for one in self._reflectors:
             one.store.objects = {item.key: item for item in objects.get(one.store.kind, ())}
+        self._outage.knows_something = any(objects.values())
 
     def reader(self, namespace: str | None, name: str, selector: str) -> WholeObjects:
         """Of slices the model says all that is shown."""
