@@ -21,11 +21,12 @@ def explanation(
     Raises ValueError for what is no name or no type.
     """
     namespace = parameters.get("namespace") or "default"
-    # No cluster_dns is needed to know where is searched, but without one kubelet would search nowhere.
-    domains = world.table.options.domains
-    domain = to_text(domains[0]).removesuffix(".") if domains else "cluster.local"
-    conf, _ = pod_resolv_conf(PodDns(namespace), Node(("10.96.0.10",), domain, None))
+    searches: Sequence[str] = ()
+    if domains := world.table.options.domains:  # without zones of ours nobody knows where pods search
+        # No cluster_dns is needed to know where is searched, but without one kubelet would search nowhere.
+        node = Node(("10.96.0.10",), to_text(domains[0]).removesuffix("."), None)
+        searches = pod_resolv_conf(PodDns(namespace), node)[0].searches
     types = tuple(one for one in parameters.get("type", "").split(",") if one)
     ndots = int(NDOTS.partition(":")[2])
-    question = Question(parameters.get("name", ""), types, namespace, conf.searches, ndots, TOP_LEVEL)
+    question = Question(parameters.get("name", ""), types, namespace, tuple(searches), ndots, TOP_LEVEL)
     yield (yield from explain(world, question, problems, others))

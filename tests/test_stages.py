@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from random import Random
 
 import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
 import pytest
-from packets import AA, AD, CD, RA, RD, TC, opt, option, query, read, summary
+from packets import AA, AD, CD, RA, RD, TC, mutants, opt, option, query, read, summary
 from replies import reply, signature
 from strategies import OPTIONS, SHOP, alias, table_of
 
@@ -628,6 +629,39 @@ def test_who_has_not_begun_at_the_end_is_told_too() -> None:
         await asyncio.sleep(0)
         await scene.forwarder.close()
         assert {read(await one).rcode() for one in waiting} == {dns.rcode.SERVFAIL}
+        assert scene.forwarder.admission.inside == 0
+
+    run(story)
+
+
+def test_whatever_comes_gets_one_answer_or_silence() -> None:
+    seeds = [
+        query(name, rtype, edns=edns)
+        for name in (OUT, DOCS, "x.local", "localhost", "x.cluster.local", "1.0.96.10.in-addr.arpa", "loop.example.com")
+        for rtype in ("A", "PTR", "ANY")
+        for edns in (b"", opt(do=True), opt(options=option(TRAIL, b"somebody")), opt(options=option(10, b"8 octets")))
+    ]
+    script: Script = {
+        **ADDRESS,
+        "docs.example.org": [f"docs.example.org. 60 CNAME web.shop.{Z}."],
+        "loop.example.com": [f"loop.example.com. 60 CNAME {DOCS}."],
+    }
+
+    async def story() -> None:
+        scene = Scene(script, options=FALLING)
+        for turn in range(8):
+            expected: list[bytes] = []
+            got: list[bytes] = []
+            for packet in mutants(Random(turn), 200, seeds):
+                response = scene.server.answer(packet, "udp", ("192.0.2.7", 5353))
+                if callable(response):
+                    expected.append(packet[:2])
+                    response(got.append)
+                elif response is not None:
+                    assert response[:2] == packet[:2]
+            await scene.forwarder.drain()
+            assert sorted(one[:2] for one in got) == sorted(expected)
+            assert all(read(one) for one in got)
         assert scene.forwarder.admission.inside == 0
 
     run(story)
