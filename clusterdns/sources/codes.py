@@ -1,4 +1,7 @@
-"""Every code of files and folders, of documents between them, and of a live API.  Codes are never given a second meaning."""
+"""Every code of files and folders, of documents between them, and of a live API.
+
+Codes are never given a second meaning.
+"""
 
 CODES: dict[str, str] = {
     "CD301": "a path that should be served does not exist",
