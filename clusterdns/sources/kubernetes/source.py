@@ -81,7 +81,6 @@ class Kubernetes:
 
     def seed(self, objects: Mapping[Kind, Sequence[Object]]) -> None:
         """What has been published as this source's already: what the first list says the same of is kept as it is."""
-        self._outage.knows_something = True
         for one in self._reflectors:
             one.store.objects = {item.key: item for item in objects.get(one.store.kind, ())}
         self._outage.knows_something = any(objects.values())
