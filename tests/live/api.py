@@ -41,6 +41,7 @@ class Api:
     """One connection, one request at a time.  *certificate*: what signs the server's, as a file."""
 
     def __init__(self, port: int, token: str, certificate: Path) -> None:
+        self.port, self._made_of = port, (port, token, certificate)
         context = ssl.create_default_context(cafile=str(certificate))
         # The server makes its certificate itself, and leaves out the key identifiers that strictness asks for.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -48,15 +49,22 @@ class Api:
         self._used = 0.0
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
 
+    def another(self) -> "Api":
+        """A connection of its own, for another thread."""
+        return Api(*self._made_of)
+
     def close(self) -> None:
         self._connection.close()
 
     def ready(self) -> bool:
         try:
             self._connection.request("GET", "/readyz", headers=self._headers)
-            return self._connection.getresponse().status == 200
+            response = self._connection.getresponse()
+            response.read()
         except (OSError, http.client.HTTPException):
+            self._connection.close()
             return False
+        return response.status == 200
 
     def text(self, path: str) -> str:
         """Of a page that is no JSON."""
@@ -69,6 +77,15 @@ class Api:
     def get(self, manifest: Manifest) -> Manifest:
         """As it is now."""
         return self._request("GET", self._path(manifest))
+
+    def found(self, manifest: Manifest) -> Manifest | None:
+        """As it is now; None where there is none."""
+        try:
+            return self.get(manifest)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
 
     def replace(self, manifest: Manifest) -> Manifest:
         """Refused (409) if it has a resourceVersion and that is not the last one."""

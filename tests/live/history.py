@@ -73,7 +73,7 @@ class Violation(NamedTuple):
 
 class Verdict(NamedTuple):
     violations: list[Violation]
-    lag: float  # the longest that an answer was behind a write or the end of an outage, seconds
+    lag: float  # seconds: the longest that an answer was certainly behind a write or the end of an outage
 
 
 class _Generation(NamedTuple):
@@ -104,8 +104,8 @@ def judge(
             violations.append(Violation(sort, one, _told(line, max(last, due))))
             continue
         reached[key] = right[0]
-        if right[0] + 1 < len(line):
-            lag = max(lag, one.asked - line[right[0] + 1].base)
+        if right[-1] + 1 < len(line):
+            lag = max(lag, one.asked - line[right[-1] + 1].base)
     return Verdict(violations, lag)
 
 
