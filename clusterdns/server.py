@@ -215,7 +215,7 @@ class Server:
     async def _listen(self, settings: Settings, backend: Backend) -> None:
         self._query_logs.want(_logged(settings))
         new = self._listeners.bind(settings.listen, self._query_logs.around(backend.responders.at))
-        self._listeners.limit(_limits(settings))
+        self._listeners.limit(_limits(settings), _sockets(settings))
         await self._listeners.serve(settings.listen, new)
 
     async def _until_ended(self) -> None:
@@ -314,7 +314,7 @@ class Server:
         self._window.turn_to(_shown(backend))
         self._query_logs.want(_logged(settings))
         self._listeners.answer_with(self._query_logs.around(backend.responders.at), bound)
-        self._listeners.limit(_limits(settings))
+        self._listeners.limit(_limits(settings), _sockets(settings))
         await self._listeners.serve(settings.listen, bound)
         if new_world:
             await old.stop()
@@ -349,6 +349,11 @@ def _limits(settings: Settings) -> Limits:
 def _logged(settings: Settings) -> Wanted:
     classes = frozenset(settings.query_log)
     return Wanted(classes, settings.query_log_format, settings.query_log_sample, settings.query_log_rate)
+
+
+def _sockets(settings: Settings) -> int:
+    """To upstreams: a question has one, and a second one where the first takes long."""
+    return 2 * settings.forward_total if settings.upstream or settings.stub_domains else 0
 
 
 def _inside(settings: Settings) -> Mapping[str, object]:

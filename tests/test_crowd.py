@@ -81,3 +81,7 @@ def test_no_more_connections_are_taken_than_there_are_files(monkeypatch: pytest.
     assert listeners.crowd.limits.total == 1024 - 128
     listeners.limit(Limits(total=100, idle=3.0))
     assert listeners.crowd.limits == Limits(total=100, idle=3.0)
+    listeners.limit(Limits(total=1000), others=3000)
+    assert listeners.crowd.limits.total == (1024 - 128) // 4, "the sockets to upstreams need theirs"
+    listeners.limit(Limits(total=100), others=300)
+    assert listeners.crowd.limits.total == 100

@@ -66,10 +66,14 @@ class Listeners:
             await self._close(self._open.pop(address))
         self._open |= new
 
-    def limit(self, limits: Limits) -> None:
-        """From the next connection on; silence counts from the next message on."""
-        files = allow_files(limits.total + _OTHER_FILES)
-        self.crowd.limits = limits._replace(total=max(1, min(limits.total, files - _OTHER_FILES)))
+    def limit(self, limits: Limits, others: int = 0) -> None:
+        """From the next connection on; silence counts from the next message on.
+
+        *others*: sockets that may be open besides, to upstreams; where the system allows fewer, both get their share.
+        """
+        wanted = limits.total + others
+        files = min(wanted, allow_files(wanted + _OTHER_FILES) - _OTHER_FILES)
+        self.crowd.limits = limits._replace(total=max(1, limits.total * files // wanted))
 
     def answer_with(self, answers: Answers, new: Mapping[Address, _Pairs]) -> None:
         """From the next query on, here and at *new*, from ``bind``."""
