@@ -35,7 +35,10 @@ def test_show_names_every_origin(
 
 def test_what_show_prints_loads_to_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, again = tmp_path / "c.yaml", tmp_path / "again.yaml"
-    path.write_text('labels: "a=b, !c"\nmanifests: ["x y", "#z"]\nlisten: ["[::1]:53"]\nmax_yaml_octets: 1MiB\n')
+    path.write_text(
+        'labels: "a=b, !c"\nmanifests: ["x y", "#z"]\nlisten: ["[::1]:53"]\nmax_yaml_octets: 1MiB\n'
+        "stub_domains: {corp.example: [10.0.0.1, '10.0.0.2:5353'], 10.in-addr.arpa: tls://10.0.0.3#dns.example}\n"
+    )
     assert run(["config", "show", "--config", str(path)]) == 0
     again.write_text(capsys.readouterr().out)
     assert load_settings({}, {}, str(again)) == load_settings({}, {}, str(path))
@@ -58,6 +61,7 @@ def test_schema_knows_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     assert properties["stand_ins"] == {"type": "boolean", "description": SETTINGS["stand_ins"].help, "default": True}
     assert properties["ttl"]["default"] == 5
     assert schema["additionalProperties"] is False
+    assert properties["stub_domains"]["type"] == "object"
 
 
 def test_choices_are_what_the_loader_takes() -> None:
