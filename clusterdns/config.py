@@ -217,7 +217,11 @@ SETTINGS = {
         Setting("ns_addresses", [], "addresses of the zones' name server; [] means the listen addresses"),
         Setting("cluster_dns", ["10.96.0.10"], "nameservers in the resolv.conf of pods, for `clusterdns resolvconf`"),
         Setting("stand_ins", "true", "make stand-in pods for workloads without pods: true or false"),
-        Setting("state_dir", "", "folder for what is kept over a restart: allocations, or the last state of the Kubernetes API; none if empty"),
+        Setting(
+            "state_dir",
+            "",
+            "folder for what is kept over a restart: allocations, or the last state of the Kubernetes API; none if empty",
+        ),
         Setting("http_token", "", "who reads /api must show it; if empty, /api is on loopback addresses only"),
         Setting("max_yaml_octets", "16MiB", "a file with more YAML than this is not read to its end; or 500KiB, 1GiB"),
         Setting("max_json_octets", "256MiB", "a file larger than this is not read; or 500KiB, 1GiB"),
