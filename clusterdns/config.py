@@ -220,7 +220,7 @@ SETTINGS = {
         Setting(
             "state_dir",
             "",
-            "folder for what is kept over a restart: allocations, or the last state of the Kubernetes API; none if empty",
+            "folder for what is kept over a restart: allocations, or the last state of a Kubernetes API; none if empty",
         ),
         Setting("http_token", "", "who reads /api must show it; if empty, /api is on loopback addresses only"),
         Setting("max_yaml_octets", "16MiB", "a file with more YAML than this is not read to its end; or 500KiB, 1GiB"),
