@@ -96,13 +96,14 @@ def test_every_address_is_bound() -> None:
 
 def test_serving_before_anybody_asks_and_moving_meanwhile() -> None:
     async def life() -> None:
-        server = HttpServer(Reasons())
-        (first,) = await server.start([("127.0.0.1", 0)])
+        server, one, other = HttpServer(Reasons()), ("127.0.0.1", 0), ("127.0.0.2", 0)
+        (first,) = await server.start([one])
         serving = asyncio.create_task(server.serve())
         await asyncio.sleep(0)
-        bound = await server.move([first, ("127.0.0.1", 0)])
+        bound = await server.move([one, other])
+        assert bound[0] == first
         await serving
-        assert await server.move([("127.0.0.1", 0)]) == bound[1:]
+        assert await server.move([other]) == bound[1:]
         assert await get(bound[1], "/health") == (200, "OK")
         socket.create_server(first).close()
         await server.stop()
