@@ -67,6 +67,7 @@ def routes(settings: Settings, zones: ZoneOptions) -> Routes | None:
         kept=kept,
         ranges=(*zones.ranges, *private),
         spared=(parse_name(settings.domain),),  # of a server without zones of its own: others have the cluster's
+        falling=frozenset(apex for apex in (*zones.domains, *zones.reverse) if zones.falls(apex)),
         upstream=zones.upstream,
     )
 

@@ -85,7 +85,10 @@ class Scene:
         self.upstream, self.stub = Upstream(upstream or {}), Upstream(stub or {})
         stubs = (parse_name("corp.example"),) if stub is not None else ()
         options = options or ZoneOptions(OPTIONS.domains, upstream=upstream is not None, stubs=stubs)
-        routes = Routes(options.apexes(), stubs, kept=KEPT, ranges=ranges, upstream=upstream is not None)
+        falling = [apex for apex in (*options.domains, *options.reverse) if options.falls(apex)]
+        routes = Routes(
+            options.apexes(), stubs, kept=KEPT, ranges=ranges, falling=falling, upstream=upstream is not None
+        )
         groups = (self.stub, self.upstream) if stubs else (self.upstream,)
         loop = asyncio.get_running_loop()
         self.now = 0.0
@@ -389,6 +392,26 @@ def test_a_chain_from_others_into_our_zones_needs_nobody_else() -> None:
         scene = Scene({OUT: [f"{OUT}. 60 CNAME {web}"]})
         for _ in range(2):
             assert await scene.said(OUT) == f"NOERROR ra | {OUT}. 60 IN CNAME {web} | {web} 5 IN A 10.96.0.10"
+        assert len(scene.upstream.asked) == 1
+
+    run(story)
+
+
+@pytest.mark.parametrize("do", [False, True])
+def test_what_others_say_of_names_of_ours_in_the_middle_of_a_chain_is_dropped(do: bool) -> None:
+    async def story() -> None:
+        web = f"web.shop.{Z}."
+        chain = [f"{OUT}. 60 CNAME a.example.com.", f"a.example.com. 50 CNAME {web}", f"{web} 9 CNAME evil.example."]
+        signed = [record for one in chain for record in (one, signature(one.split()[0], "CNAME"))] if do else chain
+        scene = Scene({OUT: [*signed, "evil.example. 300 A 192.0.2.66"]})
+        for _ in range(2):
+            message = read(await scene.ask(query(OUT, edns=opt(do=do))))
+            assert [str(one) for one in message.answer if one.rdtype != 46] == [
+                f"{OUT}. 60 IN CNAME a.example.com.",
+                f"a.example.com. 50 IN CNAME {web}",
+                f"{web} 5 IN A 10.96.0.10",
+            ]
+            assert sum(one.rdtype == 46 for one in message.answer) == (2 if do else 0)
         assert len(scene.upstream.asked) == 1
 
     run(story)

@@ -1,8 +1,10 @@
 """A question to the servers that know, and the rest of its alias chain to those that know on."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
+
+from msgspec import structs
 
 from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign, Question, Unresolved
@@ -10,8 +12,10 @@ from clusterdns.forward.placing import continued
 from clusterdns.forward.routing import Routes
 from clusterdns.forward.trail import trail_option
 from clusterdns.zone.names import Name
+from clusterdns.zone.prepared import NOERROR, QUESTION_AT
 
 NOT_ALLOWED, NETWORK_ERROR = 18, 23  # Extended DNS Errors (RFC 8914)
+_CNAME, _RRSIG = (5).to_bytes(2), (46).to_bytes(2)
 MAX_PARTS = 8  # servers that one alias chain leads through, none of which follows it further
 
 
@@ -38,7 +42,7 @@ class Resolver:
         options = trail_option(self.trails.pop(question, b""), self._mark)
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._whole(question, options)
+                return up_to_ours(await self._whole(question, options), question.name, self._routes.is_only_ours)
         except TimeoutError:
             raise Unresolved(NETWORK_ERROR, "no answer in time") from None
         except PeerError as fault:
@@ -59,3 +63,51 @@ class Resolver:
         if index is None:
             raise Unresolved(NOT_ALLOWED, "nobody is asked for this name")
         return self._groups[index]
+
+
+def up_to_ours(foreign: Foreign, name: Name, is_ours: Callable[[Name], bool]) -> Foreign:
+    """*foreign*, the answer for *name*, without what others say of names behind the first that is ours alone."""
+    if foreign.end == name:
+        return foreign
+    base = QUESTION_AT + len(name) + 4
+    packet = bytes(QUESTION_AT) + name + bytes(4) + foreign.wire
+    for number in range(foreign.answers):
+        at = foreign.ttls[number]
+        if foreign.wire[at - 4 : at - 2] != _CNAME:
+            continue
+        target = _name_at(packet, base + at + 6)
+        if target != foreign.end and is_ours(target):
+            return _cut(foreign, number + 1, target)
+    return foreign
+
+
+def _cut(foreign: Foreign, answers: int, end: Name) -> Foreign:
+    """Its first *answers* records, with what signs the last of them."""
+    while answers < foreign.answers and foreign.wire[(at := foreign.ttls[answers]) - 4 : at - 2] == _RRSIG:
+        answers += 1
+    octets, ttls = foreign.cuts[answers - 1], foreign.ttls[:answers]
+    return structs.replace(
+        foreign,
+        rcode=NOERROR,
+        wire=foreign.wire[:octets],
+        answers=answers,
+        authority=0,
+        cuts=foreign.cuts[:answers],
+        ttls=ttls,
+        pointers=tuple(at for at in foreign.pointers if at < octets),
+        ttl=min(int.from_bytes(foreign.wire[at : at + 4]) for at in ttls),
+        end=end,
+        partial=True,
+    )
+
+
+def _name_at(packet: bytes, at: int) -> Name:
+    """Lower case; its pointers have been checked by the walk."""
+    found = b""
+    while length := packet[at]:
+        if length >= 0xC0:
+            at = (length & 0x3F) << 8 | packet[at + 1]
+        else:
+            found += packet[at : at + 1 + length]
+            at += 1 + length
+    return Name(found.lower() + b"\0")

@@ -1,6 +1,6 @@
 """Whose a name is: that of the longest suffix among our zones, stub domains, names kept home, and the upstream."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from clusterdns.zone.names import ROOT, Name, parse_name
@@ -30,30 +30,39 @@ class Routes:
         kept: Iterable[Name] = (),
         ranges: Iterable[Name] = (),
         spared: Iterable[Name] = (),
+        falling: Collection[bytes] = (),
         upstream: bool = True,
     ) -> None:
-        """*apexes*: see ``ZoneOptions.apexes``.  *kept*: names kept home, but not *spared* ones below them.
-        *ranges*: reverse names that are.
+        """*apexes*: see ``ZoneOptions.apexes``.  *falling*: those of zones of ours that fall through.  *kept*: names kept
+        home, but not *spared* ones below them.  *ranges*: reverse names that are.
         """
-        self._apexes = apexes
+        self._apexes, self._falling = apexes, falling
         own = [Name(apex) for apex, index in apexes.items() if index >= 0]
         forwards: dict[bytes, Route] = {ROOT: Route(UPSTREAM if upstream else None)}
         forwards |= {stub: Route(index, suffix=stub) for index, stub in enumerate(stubs)}
         names: dict[bytes, Route] = {one: Route(home=one, suffix=one) for one in kept}
         reverse: dict[bytes, Route] = {one: Route(home=one, suffix=one) for one in ranges}
         # What a zone of ours lacks is asked of whom it would belong to without us.
-        falling: dict[bytes, Route] = {apex: _longest(apex, forwards) for apex in (*own, *spared)}
-        self._routes = names | falling | reverse | forwards
+        lacking: dict[bytes, Route] = {apex: _longest(apex, forwards) for apex in (*own, *spared)}
+        self._routes = names | lacking | reverse | forwards
 
     def of(self, name: Name) -> Route:
         return _longest(name, self._routes)
 
     def is_ours(self, name: Name) -> bool:
         """Whether it lies in a zone of ours, has it records there or not."""
+        return self._own_apex(name) is not None
+
+    def is_only_ours(self, name: Name) -> bool:
+        """Whether nobody else has a say, be it there or not."""
+        apex = self._own_apex(name)
+        return apex is not None and apex not in self._falling
+
+    def _own_apex(self, name: Name) -> bytes | None:
         at = 0
         while (index := self._apexes.get(name[at:])) is None and name[at]:
             at += 1 + name[at]
-        return index is not None and index >= 0
+        return name[at:] if index is not None and index >= 0 else None
 
     def takes(self, name: Name) -> bool:
         return self.of(name).group is not None
