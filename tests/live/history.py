@@ -6,6 +6,7 @@ cannot be right under any order of events is a violation.
 """
 
 import bisect
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -82,6 +83,38 @@ class _Generation(NamedTuple):
     base: float  # from when on it could be known: when it was committed, or when the outage ended
 
 
+class _Timeline:
+    """What one question is answered, generation by generation."""
+
+    def __init__(self) -> None:
+        self.generations: list[_Generation] = []
+        self._bases: list[float] = []
+        self._sent: list[float] = []
+        self._numbers: dict[Answer, list[int]] = {}
+
+    def add(self, answer: Answer, write: Write, base: float) -> None:
+        """Nothing new if it is what it was."""
+        if self.generations and self.generations[-1].answer == answer:
+            return
+        self._numbers.setdefault(answer, []).append(len(self.generations))
+        self.generations.append(_Generation(answer, write, base))
+        self._bases.append(base)
+        self._sent.append(write.sent)
+
+    def due(self, at: float) -> int:
+        """The number of the last one whose base is not behind *at*; the first one is always due."""
+        return max(0, bisect.bisect_right(self._bases, at) - 1)
+
+    def known(self, at: float) -> int:
+        """How many had been sent *at* a time."""
+        return bisect.bisect_right(self._sent, at)
+
+    def fitting(self, answer: Answer | None, known: int) -> list[int]:
+        """The numbers, of the first *known* ones, of those that say *answer*."""
+        numbers = self._numbers.get(answer, []) if answer else []
+        return numbers[: bisect.bisect_left(numbers, known)]
+
+
 def judge(
     writes: Sequence[Write], seen: Iterable[Seen], outages: Sequence[Outage] = (), limit: float = LIMIT
 ) -> Verdict:
@@ -94,32 +127,29 @@ def judge(
     violations, lag = list[Violation](), 0.0
     for one in seen:
         line, key = lines[one.question], (one.replica, one.question)
-        last = reached.get(key, 0)
-        due = bisect.bisect_right([each.base + limit for each in line], one.asked) - 1
-        known = [number for number, each in enumerate(line) if each.write.sent <= one.arrived]
-        fitting = [number for number in known if line[number].answer == one.answer]
-        right = [number for number in fitting if number >= max(last, due)]
+        least = max(reached.get(key, 0), line.due(one.asked - limit))
+        known = line.known(one.arrived)
+        fitting = line.fitting(one.answer, known)
+        right = fitting[bisect.bisect_left(fitting, least) :]
         if not right:
-            sort = _sort(one, [line[number] for number in known], fitting, last)
-            violations.append(Violation(sort, one, _told(line, max(last, due))))
+            sort = _sort(one, line.generations[:known], fitting, reached.get(key, 0))
+            violations.append(Violation(sort, one, _told(line.generations[least])))
             continue
         reached[key] = right[0]
-        if right[-1] + 1 < len(line):
-            lag = max(lag, one.asked - line[right[-1] + 1].base)
+        if right[-1] + 1 < len(line.generations):
+            lag = max(lag, one.asked - line.generations[right[-1] + 1].base)
     return Verdict(violations, lag)
 
 
-def _timelines(writes: Sequence[Write], outages: list[Outage], limit: float) -> dict[Question, list[_Generation]]:
-    lines: dict[Question, list[_Generation]] = {}
+def _timelines(writes: Sequence[Write], outages: list[Outage], limit: float) -> dict[Question, _Timeline]:
+    lines: dict[Question, _Timeline] = defaultdict(_Timeline)
     for write in writes:
         base = write.known
         for outage in outages:
             if outage.begun <= base + limit and outage.ended > base:
                 base = outage.ended
         for question, answer in write.answers.items():
-            line = lines.setdefault(question, [])
-            if not line or line[-1].answer != answer:
-                line.append(_Generation(answer, write, base))
+            lines[question].add(answer, write, base)
     return lines
 
 
@@ -136,6 +166,6 @@ def _sort(one: Seen, known: list[_Generation], fitting: list[int], last: int) ->
     return Sort.PHANTOM
 
 
-def _told(line: list[_Generation], least: int) -> str:
-    after = line[least]
-    return f"right since {after.base:.3f}: {after.answer.rcode} {sorted(after.answer.records)} by {after.write.what}"
+def _told(right: _Generation) -> str:
+    answer = right.answer
+    return f"right since {right.base:.3f}: {answer.rcode} {sorted(answer.records)} by {right.write.what}"
