@@ -33,8 +33,8 @@ class Routes:
         falling: Collection[bytes] = (),
         upstream: bool = True,
     ) -> None:
-        """*apexes*: see ``ZoneOptions.apexes``.  *falling*: those of zones of ours that fall through.  *kept*: names kept
-        home, but not *spared* ones below them.  *ranges*: reverse names that are.
+        """*apexes*: see ``ZoneOptions.apexes``.  *falling*: those of zones of ours that fall through.  *kept*: names
+        kept home, but not *spared* ones below them.  *ranges*: reverse names that are.
         """
         self._apexes, self._falling = apexes, falling
         own = [Name(apex) for apex, index in apexes.items() if index >= 0]
