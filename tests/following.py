@@ -103,8 +103,12 @@ class Follower:
             async for events in rounds:
                 self.rounds.append(events)
                 self.state.apply("kubernetes", events)
+                self.after_round()
         finally:
             await rounds.aclose()  # type: ignore[attr-defined]
+
+    def after_round(self) -> None:
+        """For tests that look at each."""
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE):

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 from fake_api import FakeApi, Refusal, endpoint_slice, namespace, service
-from following import UNHURRIED, Follower
+from following import UNHURRIED, Follower, manifest_objects
 from msgspec.structs import replace
 
 from clusterdns.sources.kubernetes.pace import LONGEST, SOON
@@ -75,7 +75,31 @@ async def many_tries(follower: Follower) -> None:
     assert lag >= DAY
 
 
-def change(api: FakeApi, rng: Random) -> None:
+class Judged(Follower):
+    """What it holds of a kind after each round is what the server held at some time, and never before the last time."""
+
+    def __init__(self, api: FakeApi) -> None:
+        super().__init__(api, timing=TIMING)
+        self._held: dict[str, list[frozenset[str]]] = {kind: [] for kind in api.objects}
+        self._reached = dict.fromkeys(api.objects, 0)
+        self.record()
+
+    def record(self) -> None:
+        """What the server holds now; to be called behind each change."""
+        for kind, items in self.api.objects.items():
+            self._held[kind].append(frozenset(map(repr, manifest_objects([*items.values()]))))
+
+    def after_round(self) -> None:
+        for kind, held in self._held.items():
+            now = frozenset(map(repr, self.state.all(kind)))
+            times = [number for number, one in enumerate(held) if one == now]
+            assert times, f"{kind}: {sorted(now)} was never held"
+            later = [number for number in times if number >= self._reached[kind]]
+            assert later, f"{kind}: {sorted(now)} was held before what was known already"
+            self._reached[kind] = later[0]
+
+
+def change(api: FakeApi, rng: Random, record: Callable[[], None]) -> None:
     """A few Services and slices come, go and become others."""
     for _ in range(rng.randrange(8)):
         name = f"shop/s{rng.randrange(6)}"
@@ -86,15 +110,16 @@ def change(api: FakeApi, rng: Random) -> None:
                 api.delete(kind, key)
         else:
             api.put(make(name, f"10.96.0.{rng.randrange(1, 250)}"))
+        record()
 
 
-async def follow(api: FakeApi, follower: Follower, rng: Random, outages: int) -> None:
+async def follow(api: FakeApi, follower: Judged, rng: Random, outages: int) -> None:
     await follower.first()
     for _ in range(outages):
-        change(api, rng)
+        change(api, rng, follower.record)
         if rng.random() < 0.5:
             await follower.equal()
-        await rng.choice(OUTAGES)(api, follower, lambda: change(api, rng))
+        await rng.choice(OUTAGES)(api, follower, lambda: change(api, rng, follower.record))
         await follower.equal()
 
 
@@ -143,7 +168,7 @@ def test_random_histories(part: int) -> None:
             async with FakeApi() as api:
                 api.streams_lists = rng.choice(("yes", "refused"))
                 api.put(namespace("shop"))
-                async with Follower(api, timing=TIMING) as follower:
+                async with Judged(api) as follower:
                     await follow(api, follower, rng, outages=4)
 
     asyncio.run(main())
