@@ -49,11 +49,16 @@ class Resolver:
             raise Unresolved(NETWORK_ERROR, str(fault)) from None
 
     async def _whole(self, question: Question, options: bytes) -> Foreign:
+        """Raises PeerError for a chain without an end: an answer without one would pass for NODATA."""
         foreign = await self._group(question.name).resolve(question, options)
-        for _ in range(MAX_PARTS):
+        ends = [question.name]
+        while foreign.partial and self._routes.takes(foreign.end) and not self._routes.is_ours(foreign.end):
             end = foreign.end
-            if not foreign.partial or not self._routes.takes(end) or self._routes.is_ours(end):
-                break
+            if end in ends:
+                raise PeerError("aliases in a circle")
+            if len(ends) == MAX_PARTS:
+                raise PeerError("a chain of aliases that is too long")
+            ends.append(end)
             further = await self._group(end).resolve(question._replace(name=end), options)
             foreign = continued(foreign, question.name, further)
         return foreign

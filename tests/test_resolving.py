@@ -1,0 +1,63 @@
+"""A chain that no server follows to its end is followed from one to the next, and not for ever.
+
+What servers and zones of ours make of it together is in ``test_stages``.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from replies import reply
+
+from clusterdns.forward.answers import Foreign, Question, Unresolved
+from clusterdns.forward.resolving import MAX_PARTS, Resolver
+from clusterdns.forward.routing import Routes
+from clusterdns.forward.walk import walk
+from clusterdns.zone.names import parse_name, to_text
+
+WWW = Question(parse_name("www.example.com"), 1)
+
+
+class Links:
+    """A server that knows one alias of each name, and follows none."""
+
+    def __init__(self, target: Callable[[str], str | None]) -> None:
+        self.target = target
+        self.asked: list[str] = []
+
+    async def resolve(self, question: Question, options: bytes = b"") -> Foreign:
+        name = to_text(question.name)
+        self.asked.append(name)
+        target = self.target(name)
+        answer = [f"{name} 60 CNAME {target}"] if target else [f"{name} 60 A 192.0.2.1"]
+        return walk(reply(name.removesuffix("."), question.rtype, answer), question)
+
+    async def close(self) -> None: ...
+
+
+def resolved(server: Links) -> Foreign:
+    return asyncio.run(Resolver(Routes({}, ()), (server,), bytes(8), 30.0)(WWW))
+
+
+def test_a_chain_is_followed_to_its_end() -> None:
+    chain = {"www.example.com.": "a.example.net.", "a.example.net.": "b.example.org."}
+    server = Links(chain.get)
+    foreign = resolved(server)
+    assert (foreign.answers, to_text(foreign.end), foreign.partial) == (3, "b.example.org.", False)
+    assert server.asked == [*chain, "b.example.org."]
+
+
+@pytest.mark.parametrize("length", [2, 3])
+def test_a_circle_is_an_error_as_soon_as_it_closes(length: int) -> None:
+    names = ["www.example.com.", "a.example.net.", "b.example.org."][:length]
+    server = Links(dict(zip(names, names[1:] + names[:1], strict=True)).get)
+    with pytest.raises(Unresolved, match="circle"):
+        resolved(server)
+    assert server.asked == names
+
+
+def test_so_is_a_chain_that_becomes_longer_and_longer() -> None:
+    server = Links(lambda name: f"x.{name}")
+    with pytest.raises(Unresolved, match="too long"):
+        resolved(server)
+    assert len(server.asked) == MAX_PARTS
