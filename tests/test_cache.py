@@ -210,6 +210,21 @@ def test_a_flood_of_names_displaces_newcomers_only() -> None:
     assert cache.success.evictions == 0
 
 
+def test_nothing_goes_while_there_is_room() -> None:
+    """Names that are asked for in turn, each once a round, would else go before their turn comes, for ever."""
+    clock = Clock()
+    cache = Cache(Bounds(1 << 18))
+    asker = reader(cache, clock)
+    names = [asked(f"name{number}.example.") for number in range(200)]
+    for question in names:
+        cache.put(question, foreign(question, [(A, 600)]), clock())
+    assert sum(kept.octets for kept in cache.entries.values()) > cache.bounds.octets // 2
+    for _ in range(2):
+        assert all(asker.get(question) for question in names)
+        clock.now += 1
+    assert cache.success.evictions == 0
+
+
 def test_who_is_refreshed_does_not_begin_anew() -> None:
     clock = Clock()
     cache = Cache(Bounds(1 << 18))

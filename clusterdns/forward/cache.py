@@ -32,7 +32,8 @@ MIN_FAILURE, MAX_FAILURE = 1, 300  # seconds (RFC 9520 §3.2)
 STALE_TTL = 30  # seconds (RFC 8767 §4)
 STALE_ANSWER, STALE_NXDOMAIN = (3, ""), (19, "")  # RFC 8914
 
-_SHARES = 16  # of the octets: 12 for what is protected, 3 for what is on probation, 1 for failures
+# Of the octets: at most 12 for what is protected, what that leaves of 15 for what is on probation, 1 for failures.
+_SHARES = 16
 
 
 class Cache:
@@ -44,8 +45,9 @@ class Cache:
         self.success, self.denial = Tally(), Tally()
         self.misses = self.served_stale = self.prefetches = self.failure_hits = 0
         share = bounds.octets // _SHARES
-        self._protected = _Segment(12 * share, warm_octets, self._demote)
-        self._probation = _Segment(3 * share, _octets, self._evict)
+        self._room, self._largest = 15 * share, 3 * share
+        self._protected = _Segment(self._room - self._largest, warm_octets, self._demote)
+        self._probation = _Segment(self._room, _octets, self._evict)
         self.failures: LRUCache[Question, Failure] = LRUCache(share, failure_octets)
 
     def put(self, question: Question, foreign: Foreign, now: float) -> Outcome:
@@ -115,8 +117,8 @@ class Cache:
         return bool(kept or failure)
 
     def _keep(self, kept: Kept, *, popular: bool) -> None:
-        """Not what is too large for probation, where all end."""
-        if kept.octets > self._probation.maxsize:
+        """Not what is too large for the room that probation has at least: all end there."""
+        if kept.octets > self._largest:
             return
         self.entries[kept.question] = kept
         kept.tally.entries += 1
@@ -134,6 +136,8 @@ class Cache:
         segment = self._protected if popular else self._probation
         kept.tally.octets += present_octets(kept)
         segment[kept.question] = kept
+        while self._probation.currsize + self._protected.currsize > self._room:
+            self._probation.popitem()
 
     def _leave(self, kept: Kept) -> None:
         segment = self._protected if kept.popular else self._probation
