@@ -12,6 +12,9 @@ from msgspec.structs import replace
 
 from clusterdns.cluster.events import Replace
 from clusterdns.errors import OperatorError
+from clusterdns.sources.kubernetes import reflector
+from clusterdns.sources.kubernetes.decoding import Versions, versions_of
+from clusterdns.sources.kubernetes.faults import ApiError, Reason
 from clusterdns.sources.kubernetes.in_cluster import InCluster
 from clusterdns.sources.kubernetes.source import Kubernetes
 
@@ -210,6 +213,25 @@ def test_refusals(refusal: Refusal, how: str) -> None:
                 assert max(seconds for seconds in follower.hands.slept if seconds <= 30) >= 3
 
     run(main)
+
+
+def test_a_storm_of_errors_in_watches_is_over_with_the_next_word(caplog: pytest.LogCaptureFixture) -> None:
+    """To be let in is no news: each of these watches had begun well."""
+    caplog.set_level(logging.INFO, "clusterdns.kubernetes")
+
+    async def main(api: FakeApi) -> None:
+        async with Follower(api) as follower:
+            await follower.first()
+            api.refuse("Service", *[Refusal(410, "too old", event=True)] * 5)
+            api.end()
+            await follower.until(lambda: not api.refusals["Service"] and follower.watching())
+            assert follower.kind("Service").error
+            api.put(service("shop/api", "10.96.0.11"))
+            await follower.equal()
+            assert follower.kind("Service").error == ""
+
+    run(main)
+    assert [message for message in caplog.messages if "is followed again" in message]
 
 
 def test_deletions_are_seen_after_a_list() -> None:
@@ -411,6 +433,33 @@ def test_a_missed_window_is_repaired_and_counted(caplog: pytest.LogCaptureFixtur
 
     run(main)
     assert sum("otherwise than the API has them" in message for message in caplog.messages) == 2
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("a mistake of ours"), ApiError(Reason.BUSY, "too many")])
+def test_one_comparison_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    """Whatever it fails of: without comparisons a lost event would stay lost."""
+    failing = [fault] * 3
+
+    def failing_first(text: bytes) -> Versions:
+        if failing:
+            raise failing.pop()
+        return versions_of(text)
+
+    async def main(api: FakeApi) -> None:
+        async with Follower(api, timing=replace(UNHURRIED, grace=0.0)) as follower:
+            await follower.first()
+            monkeypatch.setattr(reflector, "versions_of", failing_first)
+
+            def compared(wanted: bool) -> bool:
+                follower.source.refresh()
+                return wanted
+
+            await follower.until(lambda: compared(not failing))
+            api.put(service("shop/unseen", "10.96.0.13"), told=False)
+            await follower.until(lambda: compared(follower.held() == follower.served()))
+            assert follower.kind("Service").repaired == 1
+
+    run(main)
 
 
 def test_a_watch_that_is_behind_the_list_is_no_divergence() -> None:

@@ -249,10 +249,21 @@ def test_unreadable_objects_have_names() -> None:
         assert "ports" in seen.problem
 
 
+def test_an_object_of_octets_that_are_no_text() -> None:
+    odd = b'{"metadata":{"namespace":"shop","name":"web","resourceVersion":"12"},"spec":{"type":"\xff"}}'
+    line = b'{"type":"MODIFIED","object":%b}' % odd
+    for seen in (Decoder("Service").line(line), Decoder("Service").item(Raw(odd))):
+        assert (seen.key, seen.version, seen.object) == (Key("shop", "web"), "12", None)
+        assert seen.problem
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
         (b"", Reason.GARBLED),
+        (b'{"type":"ADDED","object":{"metadata":{"name":"\xff"}}}', Reason.GARBLED),
+        (b'{"type":"ERROR","object":{"reason":"Expired","message":"too old"}}', Reason.EXPIRED),
+        (b'{"type":"ERROR","object":{"reason":"Gone"}}', Reason.EXPIRED),
         (b"[]", Reason.GARBLED),
         (b'{"type":"ADDED","object":{}}', Reason.GARBLED),
         (b'{"type":"ADDED","object":{"spec":7}}', Reason.GARBLED),
@@ -287,7 +298,7 @@ def test_pages() -> None:
     assert versions_of(text).entries == [(Key("", "a"), "")]
     empty = page_of(b'{"metadata":{"resourceVersion":"5"},"items":null}')
     assert (empty.version, empty.token, empty.items) == ("5", "", [])
-    for nonsense in (b"", b"[]", b'{"items":[]}', b'{"metadata":{},"items":7}'):
+    for nonsense in (b"", b"[]", b'{"items":[]}', b'{"metadata":{},"items":7}', b'{"metadata":{"continue":"\xff"}}'):
         for read in (page_of, versions_of):
             with pytest.raises(ApiError):
                 read(nonsense)
@@ -297,6 +308,7 @@ def test_what_refusals_say() -> None:
     assert message_of(b'{"kind":"Status","message":"services is forbidden"}') == "services is forbidden"
     assert message_of(b"<html>a proxy</html>") == "<html>a proxy</html>"
     assert message_of(b"") == ""
+    assert message_of(b'{"message":"\xff"}').startswith('{"message"')
 
 
 def test_versions_as_numbers() -> None:

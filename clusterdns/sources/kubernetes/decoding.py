@@ -26,7 +26,9 @@ from clusterdns.sources.kubernetes.faults import ApiError, Reason
 TRIGGERED = "endpoints.kubernetes.io/last-change-trigger-time"  # written by the endpoint slice controller
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what msgspec raises
 _MOST_SHARED = 20_000  # labels of pods, and ports
+_CODES = {"Expired": 410, "Gone": 410}  # of who gives the reason alone
 _SOCKET_FAMILIES = {"IPv4": AF_INET, "IPv6": AF_INET6}
 _NO_CONDITIONS, _NO_TARGET = schema.Conditions(), schema.Target()
 
@@ -148,9 +150,9 @@ class Decoder:
         """One line of a watch.  Raises ApiError for an ERROR event, and for what is none of all these."""
         try:
             event = self._event.decode(text)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, UnicodeDecodeError) as error:
             return _unreadable_event(text, error)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except _NO_JSON as error:
             raise ApiError(Reason.GARBLED, f"a line that is no JSON: {error}") from None
         if event.type == "BOOKMARK":
             return _bookmark(event.object.metadata or _Meta())
@@ -162,7 +164,7 @@ class Decoder:
         """One item of a list.  Raises ApiError for what has no name."""
         try:
             wire = self._item.decode(text)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except _NO_JSON as error:
             return _unreadable(_HEADER, text, "ADDED", error)
         return self._seen("ADDED", wire)
 
@@ -185,7 +187,7 @@ def page_of(text: bytes) -> Page:
     """One page of a list.  Raises ApiError."""
     try:
         found = _LIST.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _NO_JSON as error:
         raise ApiError(Reason.GARBLED, f"a list that cannot be read: {error}") from None
     return Page(found.metadata.version, found.metadata.token or "", found.items or [])
 
@@ -194,7 +196,7 @@ def versions_of(text: bytes) -> Versions:
     """A page of which only that matters.  Raises ApiError."""
     try:
         found = _ENTRIES.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _NO_JSON as error:
         raise ApiError(Reason.GARBLED, f"a list that cannot be read: {error}") from None
     metas = [entry.metadata for entry in found.items or ()]
     entries = [(Key(meta.namespace or "", meta.name or ""), meta.resource_version or "") for meta in metas]
@@ -205,7 +207,7 @@ def message_of(body: bytes) -> str:
     """What a refusal says."""
     try:
         return shortened(_STATUS.decode(body).message)
-    except (msgspec.DecodeError, RecursionError):
+    except _NO_JSON:
         return shortened(body.decode(errors="replace").strip())
 
 
@@ -314,13 +316,14 @@ def _error_of(text: bytes, action: str) -> ApiError:
     """An ERROR event, which carries a Status."""
     try:
         status = _ERROR.decode(text).object
-    except (msgspec.DecodeError, RecursionError):
+    except _NO_JSON:
         status = _Status()
     if action != "ERROR":
         return ApiError(Reason.GARBLED, f"an event of the unknown type {shortened(action, 40)!r}")
     wait = status.details.retry_after_seconds if status.details else 0
     told = shortened(status.message) or "no reason given"
-    fault = ApiError(reason_of(status.code), f"the watch ended with error {status.code}: {told}", retry_after=wait)
+    code = status.code or _CODES.get(status.reason, 0)
+    fault = ApiError(reason_of(code), f"the watch ended with error {code}: {told}", retry_after=wait)
     fault.streamed = True
     return fault
 
@@ -334,7 +337,7 @@ def reason_of(code: int) -> Reason:
 def _unreadable_event(text: bytes, error: Exception) -> Seen:
     try:
         action = _HEADER_EVENT.decode(text).type
-    except (msgspec.DecodeError, RecursionError):
+    except _NO_JSON:
         raise ApiError(Reason.GARBLED, f"a line that is no event: {error}") from None
     if action == "ERROR":
         raise _error_of(text, action)
@@ -345,7 +348,7 @@ def _unreadable(decoder: msgspec.json.Decoder[Any], text: bytes | Raw, action: s
     """An object of which only the name can be read.  Raises ApiError where not even that."""
     try:
         found = decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except _NO_JSON:
         raise ApiError(Reason.GARBLED, f"an object that cannot be read: {error}") from None
     meta = (found.object if isinstance(found, _Event) else found).metadata or _Meta()
     if not meta.name:

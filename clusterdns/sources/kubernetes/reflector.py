@@ -263,6 +263,8 @@ class Reflector:
                             self._around.triggered(seen)
                     if seen.type == "BOOKMARK":
                         self._told_at = self._around.clock.monotonic()
+                    if self._error:
+                        self._well()
                     await turns.pause()
             finally:
                 if events:
@@ -324,6 +326,9 @@ class Reflector:
                 diverged = await self._compare()
             except ApiError as fault:
                 logger.debug("%s: not compared: %s", self.resource.path, fault)
+            except Exception:
+                # A mistake of ours.  The next comparison comes all the same: without any, what is lost stays lost.
+                logger.exception("%s cannot be compared", self.resource.path)
             else:
                 self._repair(diverged)
 
