@@ -206,11 +206,13 @@ class Server:
         return True
 
     async def _tell_ready(self) -> None:
+        waited = not self._backend.ready
         while not self._backend.ready:
             await self._window.news(self._window.version())
         gc.freeze()  # without a collection: that would keep queries waiting
         announce_ready(self._backend, self._listeners.bound)
-        self._supervisor.ready(self._status())
+        if waited:  # the supervisor was told that sockets are open; now it is told what is behind them
+            self._supervisor.ready(self._status())
 
     async def _listen(self, settings: Settings, backend: Backend) -> None:
         self._query_logs.want(_logged(settings))
