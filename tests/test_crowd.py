@@ -50,6 +50,18 @@ def test_who_has_gone_is_forgotten_and_may_be_forgotten_twice() -> None:
     assert (len(crowd), list(crowd), crowd._clients) == (0, [], {})
 
 
+def test_who_is_ended_is_outside_at_once_and_counted_once() -> None:
+    """What clients ended themselves is told as the rest of all: it must never become less."""
+    crowd = Crowd()
+    silent, other = opened(crowd, "a", "b")
+    crowd.closed(other)
+    for why in ("idle", "unread"):
+        crowd.end(silent, why)
+        crowd.closed(silent)
+        assert silent.aborted
+        assert (crowd.ever - len(crowd) - sum(crowd.ended.values()), dict(+crowd.ended)) == (1, {"idle": 1})
+
+
 def test_limits_may_change_while_it_is_open() -> None:
     crowd = Crowd(Limits(per_client=1))
     crowd.limits = Limits(per_client=3)

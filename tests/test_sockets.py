@@ -30,6 +30,8 @@ def bound(listen: Address) -> Iterator[Pairs]:
 def taken(kind: socket.SocketKind, port: int = 0) -> Iterator[int]:
     """A port of 127.0.0.1 that another program has."""
     with socket.socket(socket.AF_INET, kind) as sock:
+        if kind == socket.SOCK_STREAM:  # connections of before that wait for their end are no matter
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", port))
         if kind == socket.SOCK_STREAM:
             sock.listen()

@@ -5,7 +5,7 @@ import logging
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 from packets import opt, query, read
@@ -90,6 +90,20 @@ def test_a_thousand_queries_in_one_write() -> None:
         assert listener.queries == 1000
 
     run(scenario)
+
+
+def test_many_who_come_at_once_are_let_in() -> None:
+    """The kernel keeps those whom the loop has not got to yet: more than asyncio's own 100."""
+    with ExitStack() as stack:
+
+        async def scenario(listener: StreamListener, address: tuple[str, int]) -> None:
+            clients = [stack.enter_context(socket.socket()) for _ in range(300)]
+            for client in clients:  # the loop does not turn meanwhile
+                client.settimeout(PATIENCE)
+                client.connect(address)
+            await until(lambda: listener.crowd.ever == len(clients))
+
+        run(scenario, Limits(per_client=1000))
 
 
 def test_one_octet_at_a_time() -> None:

@@ -56,6 +56,13 @@ class Crowd:
         if own is not None and member in own:
             own.move_to_end(member)
 
+    def end(self, member: Member, why: str) -> None:
+        """Aborts it.  It is outside at once and counted once, so that no counter that is read meanwhile falls later."""
+        before = self._count
+        self.closed(member)
+        self.ended[why] += before - self._count
+        member.abort()
+
     def closed(self, member: Member) -> None:
         own = self._clients.get(member.client)
         if own is None or member not in own:
@@ -66,7 +73,4 @@ class Crowd:
             del self._clients[member.client]
 
     def _evict(self, members: OrderedDict[Member, None]) -> None:
-        oldest = next(iter(members))
-        self.closed(oldest)
-        self.ended["evicted"] += 1
-        oldest.abort()
+        self.end(next(iter(members)), "evicted")

@@ -14,6 +14,7 @@ _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_OMIT = 10, 23, 5
 _SO_RCVBUFFORCE = 33  # beyond net.core.rmem_max, for who may
 _RECEIVE_OCTETS = 2 << 20  # a burst of some thousand queries: each takes the kernel about 768 octets
 _PORT_TRIES = 20
+BACKLOG = 1024  # connections that wait for the loop
 
 Address = tuple[str, int]
 
@@ -103,7 +104,7 @@ def _bind(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
         sock.setblocking(False)
         sock.bind((host, port))
         if kind == socket.SOCK_STREAM:
-            sock.listen(1024)
+            sock.listen(BACKLOG)
     except OSError:
         sock.close()
         raise

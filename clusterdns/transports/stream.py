@@ -11,6 +11,7 @@ from clusterdns.engine.tally import Tally
 from clusterdns.errors import PeerError
 from clusterdns.transports.answers import Answer
 from clusterdns.transports.crowd import Crowd
+from clusterdns.transports.sockets import BACKLOG
 
 TRANSPORT = "tcp"
 _UNSENT_OCTETS = 128 * 1024  # answers kept for a client that does not read; beyond, its next queries wait
@@ -35,6 +36,7 @@ class StreamListener:
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(self), sock=self._sock)
+        self._sock.listen(BACKLOG)  # asyncio has made it 100, which is as many as it lets in at a time
 
     def discard(self) -> None:
         """Closes a socket that was never served."""
@@ -90,8 +92,7 @@ class Connection(asyncio.Protocol):
         try:
             messages = self._stream.feed(data)
         except PeerError:
-            self._crowd.ended["malformed"] += 1
-            self.abort()
+            self._crowd.end(self, "malformed")
             return
         if messages:
             self._restart_idle()
@@ -156,8 +157,7 @@ class Connection(asyncio.Protocol):
             return
         self._transport.write(frame(response))
         if self._transport.get_write_buffer_size() > _LATE_OCTETS:
-            self._crowd.ended["unread"] += 1
-            self.abort()
+            self._crowd.end(self, "unread")
             return
         self._restart_idle()  # it may have been silent only because it waited
         if self._waiting and not self._queued:
@@ -184,5 +184,4 @@ class Connection(asyncio.Protocol):
         if self._under_way and self._may_write:
             self._restart_idle()
         else:
-            self._crowd.ended["idle"] += 1
-            self.abort()
+            self._crowd.end(self, "idle")
