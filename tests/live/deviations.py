@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import unbound_deviations
+
 from live.facts import ALIASES, DOTTED, FQDN, UNNUMBERED, UNREADY, Difference, Shape
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "deviations.md"
@@ -433,7 +435,9 @@ def explanations(found: Difference) -> list[Deviation]:
     return [deviation for deviation in DEVIATIONS if deviation.matches(found)]
 
 
-_HEAD = """# Where answers differ from CoreDNS's
+_HEAD = """# Where answers differ from others'
+
+## From CoreDNS's
 
 Written by `python -m live.deviations` in `tests`, from the table that the differential run holds every difference
 against ([testing.md](testing.md)): generated clusters in a real API server, the same questions to CoreDNS and to
@@ -453,7 +457,7 @@ _KINDS = {
 
 
 def as_text() -> str:
-    return _HEAD + "".join(map(_row, DEVIATIONS))
+    return _HEAD + "".join(map(_row, DEVIATIONS)) + unbound_deviations.as_text()
 
 
 def _row(one: Deviation) -> str:
