@@ -92,10 +92,14 @@ class Asker:
         None: ``ask``.
         """
         kept = self._entries.get(question)
-        if kept is None:
-            return self._failed(question)
-        if int(self._clock() - kept.stored) != kept.age:
-            return self._turn(kept)
+        return self._failed(question) if kept is None else self.look(kept)
+
+    def look(self, kept: Kept) -> Outcome | None:
+        """The same for who has found it in the cache."""
+        now = self._clock()
+        age = int(now - kept.stored)
+        if age != kept.age:
+            return self._turn(kept, age, now)
         kept.hits += 1
         kept.tally.hits += 1
         return kept.outcome
@@ -113,17 +117,16 @@ class Asker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _turn(self, kept: Kept) -> Outcome | None:
+    def _turn(self, kept: Kept, age: int, now: float) -> Outcome | None:
         """The first look at it in this second, or every one at a stale one."""
-        now = self._clock()
-        left = kept.left(now)
+        left = kept.ttl - age
         if left <= 0:
             return self._expired(kept, now)
         kept.hits += 1
         kept.tally.hits += 1
-        if kept.hits >= self._prefetch.hits and left <= max(1, kept.ttl // 10) and now >= kept.recheck:
+        if (left == 1 or 10 * left <= kept.ttl) and kept.hits >= self._prefetch.hits and now >= kept.recheck:
             self._refresh(kept.question)
-        return self._cache.use(kept, now)
+        return self._cache.use(kept, age)
 
     def _expired(self, kept: Kept, now: float) -> Outcome | None:
         if self._cache.stale(kept.question, now) is None:

@@ -2,7 +2,7 @@
 
 Pure: time comes in, in monotonic seconds.  Segmented LRU: what comes in new is on probation, what is asked for again
 is protected, and who is driven out there is on probation once more.  A flood of names that are asked for once thus
-displaces newcomers only.  Names are looked up in one dict; recency is noted once a second for each.
+displaces newcomers only.  Names are looked up in one dict; recency is noted now and then for each.
 """
 
 from collections.abc import Callable
@@ -29,6 +29,7 @@ from clusterdns.forward.placing import bounded, sections
 from clusterdns.zone.prepared import NXDOMAIN
 
 MIN_FAILURE, MAX_FAILURE = 1, 300  # seconds (RFC 9520 §3.2)
+RECENT = 8  # seconds of the life of a popular answer, in which its use is noted once
 STALE_TTL = 30  # seconds (RFC 8767 §4)
 STALE_ANSWER, STALE_NXDOMAIN = (3, ""), (19, "")  # RFC 8914
 
@@ -69,13 +70,14 @@ class Cache:
             self._keep(Kept(question, foreign, now, ttl, tally, octets), popular=before is not None)
         return Outcome(foreign.rcode, foreign, foreign.wire, error=foreign.error)
 
-    def use(self, kept: Kept, now: float) -> Outcome:
-        """The outcome of a fresh one in this second; it counts as used."""
-        self._touch(kept)
-        kept.age = age = int(now - kept.stored)
+    def use(self, kept: Kept, age: int) -> Outcome:
+        """The outcome of a fresh one in this second, *age* whole seconds after it was stored; it counts as used."""
+        if not kept.popular or age // RECENT != kept.age // RECENT:
+            self._touch(kept)
         foreign = kept.foreign
-        kept.outcome = Outcome(foreign.rcode, foreign, sections(foreign, age), error=foreign.error)
-        return kept.outcome
+        kept.age = age
+        kept.outcome = outcome = Outcome(foreign.rcode, foreign, sections(foreign, age), False, foreign.error)
+        return outcome
 
     def use_stale(self, kept: Kept, now: float) -> Outcome:
         """That of an expired one, which does not change any more.  AD is gone: signatures may have expired, too."""

@@ -40,6 +40,7 @@ AT_ONCE = 4
 PRESSED_AT_ONCE = 1  # while packets come faster than they are answered
 LOG_SECONDS = 60.0  # between two lines about loops
 
+_ANSWERED = QR | RA
 _ENDS_KEPT = 4096
 _AT_A_TIME = 64  # answers that are forgotten
 _PASSED_ON = (NOTIMP, REFUSED)
@@ -101,9 +102,10 @@ class Forwarder:
         dnssec_ok, low = len(opt) > 7 and opt[7] >= 0x80, packet[3]
         # A bare tuple finds what a Question would, for half the time.
         question: Question = (name, rtype, dnssec_ok, low & CD != 0)  # type: ignore[assignment]
-        if question not in self._entries:
+        kept = self._entries.get(question)
+        if kept is None:
             return self._refusal(packet, end, name, opt, address)
-        outcome = self.asker.get(question)
+        outcome = self.asker.look(kept)
         if outcome is None or outcome.foreign is None or outcome.error:
             self._peeked = question, outcome
             return None
@@ -111,7 +113,7 @@ class Forwarder:
         if end + 4 + len(wire) + len(opt) > limit or (foreign.end != name and not self._is_abroad(foreign.end)):
             self._peeked = question, outcome
             return None
-        flags = (packet[2] & 1 | QR >> 8) << 8 | RA | low & CD | outcome.rcode
+        flags = _ANSWERED | (packet[2] & 1) << 8 | low & CD | outcome.rcode
         if foreign.authentic and (dnssec_ok or low & AD):
             flags |= AD
         counts = section_counts(foreign.answers, foreign.authority, 1 if opt else 0)
