@@ -105,6 +105,12 @@ def test_the_units_are_well_formed(tmp_path: Path) -> None:
     assert ours == []
 
 
+def test_the_service_is_never_given_up_and_may_read_what_metrics_need() -> None:
+    unit = (ROOT / "deploy/systemd/clusterdns.service").read_text().splitlines()
+    assert {"Restart=always", "StartLimitIntervalSec=0"} <= {*unit}
+    assert "ProcSubset=pid" not in unit, "without /proc/stat there are no metrics process_*"
+
+
 def test_the_guide_names_settings_that_there_are() -> None:
     guide = (ROOT / "docs/replacing-coredns.md").read_text()
     rows = [line for line in guide.splitlines() if line.startswith("  | `")]

@@ -65,6 +65,17 @@ def test_what_cannot_be_served_is_told(wanted: list[tuple[int, socket.SocketKind
         paired(sockets)
 
 
+def test_two_sockets_for_the_same_are_told() -> None:
+    """The kernel would go on giving queries to both, and one of them would be read by nobody."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket(socket.AF_INET, UDP)) for _ in range(2)]
+        for sock in sockets:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.bind(("127.0.0.1", sockets[0].getsockname()[1]))
+        with pytest.raises(OperatorError, match=r"two sockets for UDP on 127.0.0.1:\d+; leave one out"):
+            paired(sockets)
+
+
 def test_a_socket_of_another_kind_is_told() -> None:
     with socket.socket(socket.AF_UNIX, UDP) as sock, pytest.raises(OperatorError, match="neither UDP nor TCP"):
         paired([sock])

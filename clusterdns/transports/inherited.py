@@ -42,7 +42,9 @@ def paired(sockets: Iterable[socket.socket]) -> Pairs:
                 f"socket {sock.fileno()} of the parent listens on {address_text((host, port))}; "
                 "give it one socket for each address, such as ListenDatagram=192.0.2.53:53"
             )
-        found.setdefault((host, port), {})[sock.type] = sock
+        if found.setdefault((host, port), {}).setdefault(sock.type, sock) is not sock:
+            where = address_text((host, port))
+            raise OperatorError(f"the parent holds two sockets for {_NAMES[sock.type]} on {where}; leave one out")
     return {address: _pair(address, pair) for address, pair in found.items()}
 
 
