@@ -13,7 +13,7 @@ from fake_api import FakeApi, service
 
 from clusterdns.errors import OperatorError
 from clusterdns.sources.kubernetes.access import Access
-from clusterdns.sources.kubernetes.client import Client
+from clusterdns.sources.kubernetes.client import Client, proxy_for
 from clusterdns.sources.kubernetes.decoding import page_of
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
 from clusterdns.sources.kubernetes.resources import JSON, SERVICES
@@ -159,6 +159,33 @@ def test_credentials_that_changed_are_used(pairs: Callable[[str], Pair]) -> None
         await client.close()
 
     run(FakeApi(serving(pair)), main)
+
+
+@pytest.mark.parametrize(
+    ("server", "direct", "proxy"),
+    [
+        ("https://10.96.0.1:443", "", "http://proxy:3128"),
+        ("http://10.96.0.1:443", "", None),
+        ("https://10.96.0.1:443", "10.96.0.1", None),
+        ("https://10.96.0.1:443", "localhost, 10.0.0.0/8,.svc", None),
+        ("https://10.96.0.1:443", "192.168.0.0/16,fd00::/8", "http://proxy:3128"),
+        ("https://[fd00::1]:443", "10.0.0.0/8,fd00::/8", None),
+        ("https://api.example:6443", "10.0.0.0/8,.example", None),
+        ("https://api.example:6443", "10.0.0.0/8,nonsense/99", "http://proxy:3128"),
+        ("https://127.0.0.1:6443", "", None),
+        ("https://[::1]:6443", "", None),
+        ("https://localhost:6443", "", None),
+    ],
+)
+def test_who_is_asked_through_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, server: str, direct: str, proxy: str | None
+) -> None:
+    """As client-go understands the environment: networks count, and this machine never needs one."""
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", direct)
+    assert proxy_for(server) == proxy
 
 
 def test_a_proxy_that_is_not_there() -> None:

@@ -5,7 +5,8 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -118,7 +119,7 @@ class Client:
                         headers=[("Accept", accept), *access.headers],
                         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=between),
                         server_hostname=access.server_name or None,
-                        proxy=access.proxy or _proxy(access.server),
+                        proxy=access.proxy or proxy_for(access.server),
                         allow_redirects=False,  # they would get the token
                     )
                 code = str(response.status)
@@ -223,8 +224,23 @@ def _socket(info: aiohttp.AddrInfoType) -> socket.socket:
     return made
 
 
-def _proxy(server: str) -> str | None:
+def proxy_for(server: str) -> str | None:
     """As the environment says.  aiohttp's own way would mix in passwords of ~/.netrc."""
-    parts = urlsplit(server)
-    proxy = getproxies().get(parts.scheme)
-    return proxy if proxy and not proxy_bypass(parts.hostname or "") else None
+    parts, proxies = urlsplit(server), getproxies()
+    host, proxy = parts.hostname or "", proxies.get(parts.scheme)
+    return proxy if proxy and not proxy_bypass(host) and not _is_direct(host, proxies.get("no", "")) else None
+
+
+def _is_direct(host: str, networks: str) -> bool:
+    """What ``proxy_bypass`` does not know: this machine, and networks, as which clusters stand in NO_PROXY."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    if address.is_loopback:
+        return True
+    for text in networks.split(","):
+        with suppress(ValueError):  # names
+            if address in ip_network(text.strip(), strict=False):
+                return True
+    return False
