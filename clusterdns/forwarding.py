@@ -26,7 +26,8 @@ _MARGIN = 0.1  # seconds of the time for a question that upstreams do not get: w
 _CONCERNS = (
     *("upstream", "stub_domains", "forward_policy", "forward_tcp", "forward_timeout", "kept_home", "local_reverse"),
     *("cache_octets", "cache_max_ttl", "cache_max_negative_ttl", "cache_min_ttl", "prefetch", "serve_stale"),
-    *("forward_per_client", "forward_total", "source", "domain", "zones", "service_cidr", "pod_cidr"),
+    *("forward_per_client", "forward_total", "source", "domain", "zones", "fallthrough"),
+    *("service_cidr", "pod_cidr"),
 )
 
 

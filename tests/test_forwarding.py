@@ -351,6 +351,26 @@ def test_what_is_kept_outlives_a_reload_that_does_not_concern_it(tmp_path: Path)
     story(told)
 
 
+def test_a_zone_that_falls_through_no_more_has_the_last_word_again(tmp_path: Path) -> None:
+    absent = "absent.shop.svc.cluster.local."
+
+    def into_ours(asked: Asked) -> None:
+        chain = [f"{asked.name} 60 CNAME {absent}", f"{absent} 60 CNAME evil.example.", "evil.example. 60 A 192.0.2.66"]
+        asked.send(asked.reply(answer=chain))
+
+    async def told(farm: Farm) -> None:
+        upstream = await farm.add(into_ours)
+        own: dict[str, Any] = {"upstream": [at(upstream)]}
+        async with serving(tmp_path, fallthrough="[cluster.local]", **own) as server:
+            assert "192.0.2.66" in str((await server.ask("one.example.com")).answer)
+            server.write(fallthrough="[]", **own)
+            await server.server.reload()
+            message = await server.ask("two.example.com")
+            assert (message.rcode(), len(message.answer)) == (dns.rcode.NXDOMAIN, 1)
+
+    story(told)
+
+
 def test_who_waits_while_settings_change_is_answered(tmp_path: Path) -> None:
     async def told(farm: Farm) -> None:
         upstream, other = await farm.add(hold), await farm.add(answer)
