@@ -24,7 +24,10 @@ from behaviours import (
 from farm import CERTIFICATE, Asked, Behaviour, Farm, Transport, dead_port, running
 from replies import asked, told
 
+from clusterdns.engine.framing import frame
 from clusterdns.forward.answers import Foreign, Question
+from clusterdns.forward.connection import Connection
+from clusterdns.forward.message import query
 from clusterdns.forward.servers import Server
 from clusterdns.forward.stream_exchange import StreamLimits
 from clusterdns.forward.tries import TryError
@@ -336,3 +339,24 @@ def test_closing_ends_what_is_under_way() -> None:
                 await asking
 
     running(scenario)
+
+
+def test_an_id_that_is_free_again_belongs_to_who_has_it_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who had it before has its reply, but has not gone on yet."""
+    monkeypatch.setattr("clusterdns.forward.connection.secrets.token_bytes", bytes)
+
+    async def scenario() -> None:
+        connection = Connection(1, 10.0, lambda _: None)
+        sent = query(QUESTION, bytes(2), QUESTION.name)
+        first = asyncio.create_task(connection.ask(sent))
+        await asyncio.sleep(0)
+        replied = sent[:2] + b"\x81\x80" + sent[4:]
+        second = asyncio.create_task(connection.ask(sent))
+        connection.data_received(frame(replied))  # wakes the first one, behind the second
+        await first
+        assert connection.under_way == 1
+        connection.data_received(frame(replied))
+        assert await second == replied
+        connection.fail("network", "closed")
+
+    asyncio.run(scenario())

@@ -394,3 +394,18 @@ def test_an_answer_ends_the_probing() -> None:
             assert one.figures.probes == 0
 
     running(scenario)
+
+
+def test_one_that_has_left_is_not_probed_for_what_it_still_owes() -> None:
+    async def scenario(farm: Farm) -> None:
+        fake = await farm.add(drop)
+        bell = Bell()
+        async with upstream(fake.server(), patience=SHORT, sleep=bell.sleep) as one:
+            one.retire()
+            for _ in range(3):
+                await fault(one)
+            assert one.state == "down"
+            await asyncio.sleep(0)
+            assert bell.asked.empty()
+
+    running(scenario)

@@ -62,7 +62,8 @@ class Connection(asyncio.Protocol):
         try:
             return await reply
         finally:
-            self._waiting.pop(head, None)
+            if self._waiting.get(head) == (sent, reply):  # another may have the ID since the reply came
+                del self._waiting[head]
 
     def fail(self, why: Why, text: str) -> None:
         """It could not be made, or is of no more use: who waits is told."""

@@ -53,6 +53,7 @@ class Upstream:
         self._sleep, self._random = sleep, Randomness()
         self._plain_until = float("-inf")
         self._probing: asyncio.Task[None] | None = None
+        self._retired = False
         address = server.address, server.port
         context = (tls or tls_context()) if server.transport == "tls" else None
         self.datagrams = UdpExchange(address)
@@ -100,14 +101,15 @@ class Upstream:
         return foreign
 
     def retire(self) -> None:
-        """Nobody asks it any more."""
+        """Nobody asks it any more; what is under way may still fail."""
+        self._retired = True
         if self._probing:
             self._probing.cancel()
 
     async def close(self) -> None:
         """What is under way over streams fails."""
+        self.retire()
         if self._probing:
-            self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)
         await self.streams.close()
 
@@ -169,7 +171,7 @@ class Upstream:
 
     def _failed(self, began: float) -> None:
         self.health.failed(began)
-        if self.state == "down" and (self._probing is None or self._probing.done()):
+        if self.state == "down" and not self._retired and (self._probing is None or self._probing.done()):
             self._probing = asyncio.get_running_loop().create_task(self._probe())
 
     async def _probe(self) -> None:
