@@ -110,6 +110,29 @@ def test_a_late_answer_that_the_kernel_does_not_take_is_counted() -> None:
     udp(story)
 
 
+def test_a_client_that_asks_again_at_once_has_not_the_loop_to_itself() -> None:
+    async def story(listener: UdpListener, slow: Slow, client: socket.socket) -> None:
+        turns, answered = 0, list[int]()
+
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+            if len(answered) < 20:
+                asyncio.get_running_loop().call_soon(turn)
+
+        def answer(*_: object) -> None:
+            answered.append(turns)
+            client.send(query(WEB))
+
+        listener.answer = answer
+        turn()
+        client.send(query(WEB))
+        await until(lambda: len(answered) >= 20)
+        assert len({*answered[:20]}) == 20
+
+    udp(story)
+
+
 def test_full_batches_show_that_packets_pile_up() -> None:
     async def story(listener: UdpListener, slow: Slow, client: socket.socket) -> None:
         seen: list[bool] = []
@@ -117,7 +140,7 @@ def test_full_batches_show_that_packets_pile_up() -> None:
         for _ in range(100):
             client.send(query(WEB))
         await until(lambda: len(seen) == 100)
-        assert seen == [False] * 64 + [True] * 36
+        assert seen == [True] * 64 + [False] * 36
         client.send(query(WEB))
         await until(lambda: len(seen) == 101)
         assert not seen[-1]

@@ -54,17 +54,20 @@ class UdpListener:
         self._sock.close()
 
     def _readable(self) -> bool:
-        """True when there may be more."""
+        """True when there may be more.
+
+        What has arrived is taken before anything is answered: a client that asks again as soon as it is answered would
+        else have the loop to itself for as long as a batch takes.
+        """
         receive, send, answer, clock = self._sock.recvfrom, self._sock.sendto, self.answer, self.tally.clock
-        started = clock()
-        for served in range(_BATCH):
-            try:
-                packet, peer = receive(_QUERY_OCTETS)
-            except OSError:  # nothing left, or an ICMP error of an earlier answer
-                self.queries += served
-                self.tally.batch(served, clock() - started)
-                self.pressed = False
-                return False
+        started, arrived = clock(), list[tuple[bytes, Peer]]()
+        try:
+            for _ in range(_BATCH):
+                arrived.append(receive(_QUERY_OCTETS))
+            self.pressed = True
+        except OSError:  # nothing left, or an ICMP error of an earlier answer
+            self.pressed = False
+        for packet, peer in arrived:
             response = answer(packet, TRANSPORT, peer)
             if isinstance(response, bytes):
                 try:
@@ -73,10 +76,9 @@ class UdpListener:
                     self._lost()
             elif response is not None:
                 self._wait(response, peer)
-        self.queries += _BATCH
-        self.tally.batch(_BATCH, clock() - started)
-        self.pressed = True
-        return True
+        self.queries += len(arrived)
+        self.tally.batch(len(arrived), clock() - started)
+        return self.pressed
 
     def _wait(self, later: Later, peer: Peer) -> None:
         self.under_way += 1
