@@ -102,7 +102,8 @@ def _rcode(response: bytes) -> int:
         return rcode
     at = 12
     if response[4:6] == b"\0\1":
-        while response[at]:
+        while at < len(response) and response[at]:
             at += 1 + response[at]
         at += 5
-    return response[at + 5] << 4 | rcode if response[at + 1 : at + 3] == OPT.to_bytes(2) else rcode
+    record = response[at : at + 6]
+    return record[5] << 4 | rcode if len(record) == 6 and record[1:3] == OPT.to_bytes(2) else rcode

@@ -151,7 +151,7 @@ class QueryLog:
             except Empty:
                 pass
             ended = None in exchanges
-            lines = [form(one) for one in exchanges if one]
+            lines = [line for one in exchanges if one and (line := self._line(form, one))]
             try:
                 self._write(b"".join(lines))
             except (OSError, ValueError):  # nobody reads any more, or it is closed
@@ -159,6 +159,16 @@ class QueryLog:
             else:
                 self.lines["written"] += len(lines)
             self._tell()
+
+    def _line(self, form: Callable[[Exchange], bytes], exchange: Exchange) -> bytes:
+        """b"" where it cannot be made: a mistake of ours, which costs this line and is told once."""
+        try:
+            return form(exchange)
+        except Exception:
+            self.lines["failed"] += 1
+            if self.lines["failed"] == 1:
+                logger.exception("a line of the query log cannot be made; report this as a bug")
+            return b""
 
     def _tell(self) -> None:
         left_out = self._left_out
@@ -207,4 +217,4 @@ def to_standard_output(lines: bytes) -> None:
 
 
 def _no_lines() -> Counter[str]:
-    return Counter({"written": 0, "over_rate": 0, "unread": 0})
+    return Counter({"written": 0, "over_rate": 0, "unread": 0, "failed": 0})

@@ -64,6 +64,13 @@ def test_codes_of_twelve_bits() -> None:
     assert b" BADVERS qr,rd " in common(Exchange(asked, response, "udp", CLIENT, 0.0, 0.0))
 
 
+@pytest.mark.parametrize("rest", [b"", b"\x04", b"\x04abcd", b"\0\0\1\0\1", b"\0\0\1\0\1\0\0\x29", b"\xc0\x0c\0\1\0\1"])
+def test_a_response_that_ends_too_soon_has_a_line(rest: bytes) -> None:
+    response = bytes.fromhex("000181030001000000000001") + rest
+    line = common(Exchange(query("a"), response, "udp", CLIENT, 0.0, 0.0)).decode()
+    assert f'" NXDOMAIN qr,rd {len(response)} 0s' in line
+
+
 def test_json_says_the_same() -> None:
     packet = query(b"\x03\r\n\x1b\0", "AAAA", edns=opt(do=True), ident=7)
     line = as_json(Exchange(packet, head("8583", 7), "udp", CLIENT, 0.25, 1_700_000_000.5))

@@ -12,7 +12,7 @@ from support import serving, write_manifests
 from test_metrics import MANIFESTS, WEB, over_tcp, over_udp
 
 from clusterdns.engine.elsewhere import Send
-from clusterdns.query_log import WAITING, QueryLog, Wanted, class_of
+from clusterdns.query_log import WAITING, Exchange, QueryLog, Wanted, class_of
 
 PEER = ("192.0.2.1", 5353)
 NIX = "nix.shop.svc.cluster.local"
@@ -68,7 +68,7 @@ def test_classes_are_those_of_coredns(classes: list[str], logged: list[int]) -> 
         for ident, packet in enumerate(ASKED):
             assert answer(ident.to_bytes(2) + packet[2:], "udp", PEER)
     assert [int(line.split()[3]) for line in paper.lines] == logged
-    assert noting.lines == {"written": len(logged), "over_rate": 0, "unread": 0}
+    assert noting.lines == {"written": len(logged), "over_rate": 0, "unread": 0, "failed": 0}
 
 
 def test_silence_is_not_logged_and_a_late_answer_is_when_it_comes() -> None:
@@ -119,6 +119,25 @@ def test_nobody_waits_for_a_pipe_that_nobody_reads(caplog: pytest.LogCaptureFixt
         assert 0 < left_out <= 1000
     assert noting.lines["written"] == len(paper.lines) == WAITING + 1000 - left_out
     assert "were left out so far" in caplog.text
+
+
+def test_a_line_that_cannot_be_made_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def form(exchange: Exchange) -> bytes:
+        if exchange.client == PEER:
+            raise IndexError("a mistake of ours")
+        return b"a line\n"
+
+    monkeypatch.setattr("clusterdns.query_lines.common", form)
+    paper = Paper()
+    with log(ALL, paper) as noting:
+        answer = noting.around(SERVER)
+        for client in (PEER, PEER, ("192.0.2.2", 5353)):
+            answer(ASKED[0], "udp", client)
+    assert paper.lines == ["a line"]
+    assert noting.lines == {"written": 1, "over_rate": 0, "unread": 0, "failed": 2}
+    assert sum("a mistake of ours" in str(record.exc_info) for record in caplog.records) == 1, "told once"
 
 
 def test_a_broken_pipe_ends_nothing() -> None:
