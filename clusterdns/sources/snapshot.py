@@ -18,7 +18,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from sys import intern
-from threading import Lock
 from typing import BinaryIO
 
 import msgspec
@@ -78,7 +77,6 @@ class SnapshotFile:
         self.path = Path(folder) / NAME
         self._identity = identity
         self._failing = False
-        self._writing = Lock()  # who stops waiting for a worker does not stop it
 
     def load(self, kinds: Sequence[Kind]) -> Snapshot | None:
         """None where there is none, or none to be trusted that has all *kinds*.  Blocks."""
@@ -100,8 +98,7 @@ class SnapshotFile:
         """True when it is on disk.  A disk that is full or read-only is told once, not at every try.  Blocks."""
         header = Header(self._identity, tuple(objects), now)
         try:
-            with self._writing:
-                write_whole(self.path, lambda file: _write(file, header, objects), 0o600)
+            write_whole(self.path, lambda file: _write(file, header, objects), 0o600)
         except OSError as fault:
             if not self._failing:
                 logger.error(

@@ -4,7 +4,10 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
+
+_ONE_AT_A_TIME = Lock()  # two generations of a server, or a worker nobody waits for any more, may write the same file
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object], mode: int = 0o644) -> None:
@@ -12,6 +15,11 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object], mode: int = 0o6
 
     *write* gets the new file.  Raises OSError; the old file is untouched then, and no half of a new one stays.
     """
+    with _ONE_AT_A_TIME:
+        _write_whole(path, write, mode)
+
+
+def _write_whole(path: Path, write: Callable[[BinaryIO], object], mode: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".draft")
     try:
