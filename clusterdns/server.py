@@ -257,6 +257,8 @@ class Server:
     # Reload: validated first, swapped whole, and on any error nothing changes.
 
     def _spawn_reload(self) -> None:
+        if self._ending.is_set():
+            return
         task = asyncio.create_task(self.reload())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

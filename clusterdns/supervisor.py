@@ -22,16 +22,21 @@ class Supervisor:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         watched = environ.get("WATCHDOG_PID", str(pid)) == str(pid)
         micros = environ.get("WATCHDOG_USEC", "") if watched else ""
+        self._stopping = False
         self._patience = int(micros) / 1_000_000 if micros.isdecimal() else 0.0  # seconds; 0: nobody waits
 
     def ready(self, status: str) -> None:
         """After the start and after every reload."""
-        self._tell("READY=1", f"STATUS={status}")
+        if not self._stopping:
+            self._tell("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        if not self._stopping:
+            self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
+        """Nothing is told afterwards of reloads that are under way."""
+        self._stopping = True
         self._tell("STOPPING=1", "STATUS=answering until nobody asks")
 
     async def run(self) -> None:

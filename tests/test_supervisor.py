@@ -41,6 +41,17 @@ def test_messages(manager: socket.socket) -> None:
     assert told(manager)[0] == "STOPPING=1"
 
 
+def test_who_is_going_is_not_ready_again(manager: socket.socket) -> None:
+    """A reload may be under way when the end comes."""
+    supervisor = Supervisor({"NOTIFY_SOCKET": manager.getsockname()}, 7)
+    supervisor.reloading()
+    supervisor.stopping()
+    supervisor.ready("serving")
+    supervisor.reloading()
+    supervisor.stopping()
+    assert [told(manager)[0] for _ in range(3)] == ["RELOADING=1", "STOPPING=1", "STOPPING=1"]
+
+
 def test_a_name_of_the_abstract_namespace() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(f"\0clusterdns-test-{os.getpid()}")
