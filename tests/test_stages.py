@@ -549,6 +549,40 @@ def test_nor_for_clients_without_number() -> None:
     run(story)
 
 
+def test_who_asks_for_what_is_under_way_waits_with_it_however_packets_pile_up() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS)
+        scene.upstream.held = asyncio.Event()
+        scene.pressed = True
+        waiting = [asyncio.create_task(scene.ask(query(OUT), address=f"192.0.2.{one}")) for one in range(64)]
+        await asyncio.sleep(0)
+        assert read(await scene.ask(query("other.example.com"), address="198.51.100.1")).rcode() == dns.rcode.SERVFAIL
+        scene.upstream.held.set()
+        assert all(read(one).answer for one in await asyncio.gather(*waiting))
+        assert scene.upstream.asked == [f"{OUT}. 1"]
+
+    run(story)
+
+
+def test_who_may_not_ask_gets_what_is_stale() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS, limits=Limits(per_client=1, total=1))
+        await scene.get(OUT)
+        scene.now += 400
+        scene.upstream.held = asyncio.Event()
+        waiting = asyncio.create_task(scene.ask(query("a.example.com")))
+        await asyncio.sleep(0)
+        message = await scene.get(OUT)
+        assert ([rrset.ttl for rrset in message.answer], ede(message)) == ([30], [(3, None)])
+        assert scene.forwarder.cache.served_stale == 1
+        scene.upstream.held.set()
+        await waiting
+        assert scene.upstream.asked[1:] == ["a.example.com. 1"]
+        assert await scene.said(OUT) == f"NOERROR ra | {OUT}. 300 IN A 192.0.2.1", "who may ask, asks"
+
+    run(story)
+
+
 # Never passed on, and the end.
 
 

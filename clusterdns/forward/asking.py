@@ -110,6 +110,19 @@ class Asker:
         flight.waiting.append(done)
         self.waiting += 1
 
+    def is_asked(self, question: Question) -> bool:
+        """Whether it is under way, so that ``ask`` costs others nothing."""
+        return question in self._flights
+
+    def stale(self, question: Question) -> Outcome | None:
+        """For who cannot be let ``ask``: an expired answer, if it may still be served."""
+        now = self._clock()
+        kept = self._cache.stale(question, now)
+        if kept is None:
+            return None
+        self._cache.served_stale += 1
+        return self._cache.use_stale(kept, now)
+
     async def close(self) -> None:
         """Ends what is under way; who waits is told."""
         tasks = [flight.task for flight in self._flights.values() if flight.task]

@@ -104,7 +104,7 @@ class Forwarder:
         question: Question = (name, rtype, dnssec_ok, low & CD != 0)  # type: ignore[assignment]
         kept = self._entries.get(question)
         if kept is None:
-            return self._refusal(packet, end, name, opt, address)
+            return self._refusal(packet, end, question, opt, address)
         outcome = self.asker.look(kept)
         if outcome is None or outcome.foreign is None or outcome.error:
             self._peeked = question, outcome
@@ -138,8 +138,10 @@ class Forwarder:
         if trail and (loop := why_not(trail, self._mark)):
             self._tell_loop(question)
             return self._end(resolve, SERVFAIL, (OTHER, loop))
-        if refusal := self._why_full(resolve.address):
+        if refusal := self._why_full(question, resolve.address):
             self.admission.refused += 1
+            if stale := self.asker.stale(question):
+                return self._answer(resolve, stale)
             return self._end(resolve, SERVFAIL, (OTHER, refusal))
         return partial(self._wait, resolve, question, trail)
 
@@ -229,16 +231,17 @@ class Forwarder:
         """Without an answer of others: our aliases, and why there is no more."""
         return resolve.inside.finish(resolve, Reply(rcode, resolve.flags, [*resolve.chain], error=error))
 
-    def _why_full(self, address: str) -> str | None:
+    def _why_full(self, question: Question, address: str) -> str | None:
         pressed = self.pressed()
-        if pressed and (self._queue or self._begun >= PRESSED_AT_ONCE):
+        full = pressed and (self._queue or self._begun >= PRESSED_AT_ONCE)
+        if full and not self.asker.is_asked(question):  # waiting with others takes no task and no socket
             return "too many questions at once"
         return self.admission.refusal(address, pressed=pressed)
 
-    def _refusal(self, packet: bytes, end: int, name: bytes, opt: bytes, address: str) -> bytes | None:
+    def _refusal(self, packet: bytes, end: int, question: Question, opt: bytes, address: str) -> bytes | None:
         """In a flood of names that nobody knows, each refused one costs as little as an absent name of ours."""
-        why = self._why_full(address)
-        if why is None or not packet[2] & RD >> 8 or not self.routes.takes(Name(name)):
+        why = self._why_full(question, address)
+        if why is None or not packet[2] & RD >> 8 or not self.routes.takes(Name(question[0])):
             return None
         self.admission.refused += 1
         if opt:
