@@ -148,6 +148,19 @@ def test_full_batches_show_that_packets_pile_up() -> None:
     udp(story)
 
 
+def test_a_full_batch_with_nothing_behind_it_is_no_pile() -> None:
+    """Nothing may come for long after it, and who asks over TCP meanwhile is not to be refused."""
+
+    async def story(listener: UdpListener, slow: Slow, client: socket.socket) -> None:
+        listener.answer = lambda *_: None
+        for _ in range(64):
+            client.send(query(WEB))
+        await until(lambda: listener.queries == 64)
+        assert not listener.pressed
+
+    udp(story)
+
+
 # TCP.
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

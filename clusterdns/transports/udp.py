@@ -78,7 +78,17 @@ class UdpListener:
                 self._wait(response, peer)
         self.queries += len(arrived)
         self.tally.batch(len(arrived), clock() - started)
+        if self.pressed:
+            self.pressed = self._holds_more()
         return self.pressed
+
+    def _holds_more(self) -> bool:
+        """A batch may have been full and yet the last for long."""
+        try:
+            self._sock.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return False
+        return True
 
     def _wait(self, later: Later, peer: Peer) -> None:
         self.under_way += 1
