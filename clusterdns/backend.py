@@ -54,7 +54,7 @@ class Backend:
             memory = file.load()
         zones = zone_options(settings, hosts, serves=serves(settings))
         self.world = World(zones, controller_options(settings, live=live), memory)
-        self.publisher = Publisher(self.world, after=self._after_round)
+        self.publisher = Publisher(self.world, after=self._after_round, tells=not live)
         self._keeper = Keeper(file, self.world.controllers.export) if file else None
         self._tasks: list[asyncio.Task[None]] = []
         self.told: tuple[Problem, ...] = ()  # problems between objects, as last logged

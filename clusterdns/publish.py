@@ -1,6 +1,6 @@
 """The write path on the loop: what sources say becomes rounds, each published as a whole.
 
-One scan, one re-list or all events that wait are one round: one Change, one serial, one log line.  A round is
+One scan, one re-list or all events that wait are one round: one Change, one serial.  A round is
 prepared in slices between which queries are answered, and applied from one query to the next.
 """
 
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from clusterdns.cluster.events import Event, Rounds
+from clusterdns.cluster.events import Event, Replace, Rounds
 from clusterdns.collector import collector_paused
 from clusterdns.heap import hand_back
 from clusterdns.histogram import PROGRAMMING, TIME, Histogram
@@ -43,8 +43,12 @@ class Publisher:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         after: Callable[[], None] = lambda: None,
+        *,
+        tells: bool = True,
     ) -> None:
         """*monotonic* and *wall*: seconds.  *after* is called behind every round.
+
+        *tells*: the log has every round, and not only those that begin with everything: a cluster never rests.
 
         *seconds* says how long rounds took, *lag* how old changes were when they were published.
         """
@@ -52,6 +56,7 @@ class Publisher:
         self._monotonic = monotonic
         self._wall = wall
         self.after = after
+        self._tells = tells
         self.rounds = 0
         self.seconds, self.lag = Histogram(TIME), Histogram(PROGRAMMING)
         self._last: float | None = None  # when the last round was published
@@ -83,7 +88,9 @@ class Publisher:
         self.first_round.set()
         done = Round(changed, prepared.change.size, self._monotonic() - started, self._world.serial)
         self.seconds.observe(done.seconds)
-        logger.info(
+        whole = bool(events) and isinstance(events[0], Replace)
+        logger.log(
+            logging.INFO if self._tells or whole else logging.DEBUG,
             "round %d: %d objects changed, %d names written, %d removed, %d in all, %.0f ms, serial %d",
             self.rounds,
             changed,

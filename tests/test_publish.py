@@ -51,6 +51,16 @@ def a_world() -> World:
     return World(ZONES, CONTROLLERS)
 
 
+@pytest.mark.parametrize(("tells", "told"), [(True, ["round 1", "round 2"]), (False, ["round 1"])])
+def test_of_a_cluster_that_never_rests_not_every_round_is_told(
+    tells: bool, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "clusterdns.publish")
+    source = Script([Replace("Service", (WEB,))], [Delete("Service", WEB.key)])
+    asyncio.run(Publisher(a_world(), tells=tells).run(source))
+    assert [message.partition(":")[0] for message in caplog.messages] == told
+
+
 @pytest.mark.parametrize("above", [0, 10_000])
 def test_memory_is_handed_back_behind_a_large_round(above: int, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
