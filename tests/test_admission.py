@@ -1,5 +1,6 @@
 """How many questions may wait for others."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,18 @@ def test_of_one_client_and_in_all() -> None:
     assert admission.refusal("a", pressed=False) is None
     assert admission.refusal("a", pressed=True), "while packets pile up, less is begun"
     assert admission.refusal("b", pressed=True) is None, "who asks little is not the one who is in the way"
+
+
+@pytest.mark.parametrize("greedy", [1, 4, 5, 40, 250])
+def test_who_asks_much_leaves_room_for_who_asks_little(greedy: int) -> None:
+    admission = Admission(Limits(per_client=1000, total=4096))
+    for number in range(greedy * 1000):
+        client = f"greedy {number % greedy}"
+        if admission.refusal(client, pressed=False) is None:
+            admission.enter(client)
+    assert admission.refusal("modest", pressed=False) is None
+    if greedy <= 4:
+        assert admission.inside == greedy * 1000
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans())))

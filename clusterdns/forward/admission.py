@@ -2,6 +2,10 @@
 
 from typing import NamedTuple
 
+# As places become few, no client may have more than so many times those that are left: of the 4096 that are the default
+# four clients still get their thousand, and 250 that ask for all they can get leave some for one that has none.
+_TIMES_LEFT = 16
+
 
 class Limits(NamedTuple):
     per_client: int = 1000
@@ -18,10 +22,13 @@ class Admission:
 
     def refusal(self, client: str, *, pressed: bool) -> str | None:
         """Why no further question of *client* is taken; None: it may enter."""
-        per_client = self.limits.pressed if pressed else self.limits.per_client
-        if self.inside >= self.limits.total:
+        left = self.limits.total - self.inside
+        if left <= 0:
             return "too many questions wait for other servers"
-        return "too many questions of this client wait for other servers" if self._of(client) >= per_client else None
+        own, per_client = self._of(client), self.limits.pressed if pressed else self.limits.per_client
+        if own >= per_client or own >= _TIMES_LEFT * left:
+            return "too many questions of this client wait for other servers"
+        return None
 
     def enter(self, client: str) -> None:
         self.inside += 1
