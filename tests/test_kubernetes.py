@@ -462,6 +462,23 @@ def test_one_comparison_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPat
     run(main)
 
 
+def test_a_comparison_that_finds_nothing_is_word_of_the_server() -> None:
+    async def main(api: FakeApi) -> None:
+        async with Follower(api) as follower:
+            await follower.first()
+            follower.hands.advance(70.0)
+            assert follower.source.status().lag == 70.0
+
+            def confirmed() -> bool:
+                follower.source.refresh()
+                return follower.source.status().lag == 0.0
+
+            await follower.until(confirmed)
+            assert not follower.restarts("ended")
+
+    run(main)
+
+
 def test_a_watch_that_is_behind_the_list_is_no_divergence() -> None:
     async def main(api: FakeApi) -> None:
         async with Follower(api) as follower:

@@ -322,6 +322,7 @@ class Reflector:
             self._compare_now.clear()
             if self._stream is None or not self.synced.is_set():
                 continue  # whoever comes back looks by itself
+            began = self._around.clock.monotonic()
             try:
                 diverged = await self._compare()
             except ApiError as fault:
@@ -330,7 +331,10 @@ class Reflector:
                 # A mistake of ours.  The next comparison comes all the same: without any, what is lost stays lost.
                 logger.exception("%s cannot be compared", self.resource.path)
             else:
-                self._repair(diverged)
+                if diverged:
+                    self._repair(diverged)
+                else:
+                    self._told_at = max(self._told_at or began, began)
 
     async def _compare(self) -> list[Key]:
         """The objects that are otherwise than the server has them, though the watch had time to tell."""
@@ -354,8 +358,6 @@ class Reflector:
         return comparison.diverged(page.version, deleted) if store.lists == lists else []
 
     def _repair(self, diverged: Sequence[Key]) -> None:
-        if not diverged:
-            return
         self.repaired += len(diverged)
         names = ", ".join(map(str, diverged[:NAMED])) + (", ..." if len(diverged) > NAMED else "")
         text = f"{len(diverged)} objects of the kind {self.resource.kind} are otherwise than the API has them: {names}"
