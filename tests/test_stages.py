@@ -680,6 +680,17 @@ def test_one_turn_of_the_loop_begins_a_few() -> None:
     run(story)
 
 
+def test_nobody_waits_behind_all_that_another_client_asks_for() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS)
+        waiting = [asyncio.create_task(scene.ask(query(f"n{number}.example.com"), "tcp")) for number in range(200)]
+        waiting.append(asyncio.create_task(scene.ask(query(OUT), address="192.0.2.8")))
+        await asyncio.gather(*waiting)
+        assert scene.upstream.asked.index(f"{OUT}. 1") < 3 * AT_ONCE
+
+    run(story)
+
+
 def test_who_has_not_begun_at_the_end_is_told_too() -> None:
     async def story() -> None:
         scene = Scene(ADDRESS)

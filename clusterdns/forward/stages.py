@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from clusterdns.forward.admission import Admission, Limits
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.asking import Asker, Prefetch, Timers
 from clusterdns.forward.cache import Cache
+from clusterdns.forward.fairness import FairQueue
 from clusterdns.forward.home import home_reply
 from clusterdns.forward.kept import Outcome
 from clusterdns.forward.placing import behind, respond
@@ -90,7 +90,7 @@ class Forwarder:
         self._logged = -LOG_SECONDS
         self._left = asyncio.Event()
         self._timers = timers
-        self._queue: deque[_Waiting] = deque()  # admitted, and not begun yet
+        self._queue = FairQueue[_Waiting]()  # admitted, and not begun yet
         self._begun = 0  # in this turn of the loop
 
     def takes(self, name: Name) -> bool:
@@ -154,7 +154,7 @@ class Forwarder:
     async def close(self) -> None:
         """Whoever still waits is told that the server ends."""
         while self._queue:
-            resolve, question, _, send = self._queue.popleft()
+            resolve, question, _, send = self._queue.take()
             self._done(resolve, question, send, _ENDING)
         await self.asker.close()
         for group in self.groups:
@@ -171,7 +171,7 @@ class Forwarder:
         self.admission.enter(resolve.address)
         waiting = _Waiting(resolve, question, trail, send)
         if self._queue or self._begun == AT_ONCE:
-            self._queue.append(waiting)
+            self._queue.put(resolve.address, waiting)
         else:
             self._begin(waiting)
 
@@ -190,7 +190,7 @@ class Forwarder:
         """The packets that have come meanwhile had theirs."""
         self._begun = 0
         while self._queue and self._begun < AT_ONCE:
-            self._begin(self._queue.popleft())
+            self._begin(self._queue.take())
 
     def _done(self, resolve: Resolve, question: Question, send: Send, outcome: Outcome) -> None:
         self.admission.leave(resolve.address)
