@@ -417,6 +417,20 @@ def test_what_others_say_of_names_of_ours_in_the_middle_of_a_chain_is_dropped(do
     run(story)
 
 
+@pytest.mark.parametrize("do", [False, True])
+def test_a_chain_into_a_zone_that_falls_through_is_followed_on_both_sides(do: bool) -> None:
+    async def story() -> None:
+        links = [f"{OUT}. 60 CNAME x.cluster.local.", "x.cluster.local. 60 CNAME y.cluster.local."]
+        address = ["y.cluster.local. 9 A 10.9.9.9"]
+        scene = Scene({OUT: links[:1], "x.cluster.local": links[1:], "y.cluster.local": address}, options=FALLING)
+        for _ in range(2):
+            message = read(await scene.ask(query(OUT, edns=opt(do=do))))
+            assert len(message.answer) == 3
+        assert scene.upstream.asked == [f"{OUT}. 1", "x.cluster.local. 1", "y.cluster.local. 1"]
+
+    run(story)
+
+
 def test_a_long_answer_behind_an_alias_is_cut() -> None:
     async def story() -> None:
         many = [f"docs.example.org. 60 A 192.0.2.{number}" for number in range(100)]

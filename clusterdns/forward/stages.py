@@ -211,14 +211,17 @@ class Forwarder:
         if foreign is None:
             rcode = outcome.rcode if outcome.rcode in _PASSED_ON and not resolve.chain else SERVFAIL
             return self._end(resolve, rcode, outcome.error)
-        inside = resolve.inside
-        if foreign.end != resolve.target and not self._is_abroad(foreign.end) and inside.holds(foreign.end):
+        inside, end = resolve.inside, foreign.end
+        if end != resolve.target and not self._is_abroad(end) and (foreign.partial or inside.holds(end)):
             return self._come_back(resolve, foreign, outcome.wire)
         options, octets = inside.options(resolve)
         return respond(resolve, foreign, outcome.wire, options, octets, outcome.error)
 
     def _come_back(self, resolve: Resolve, foreign: Foreign, wire: bytes) -> bytes | Later:
-        """Our zones have the last word on where the chain of others leads; what they say of it is dropped."""
+        """Our zones have the last word on where the chain of others leads; what they say of it is dropped.
+
+        Of what our zones lack, where they fall through, others are asked in turn.
+        """
         chain = (*resolve.chain, *_links(resolve, foreign, wire))
         if resolve.crossings == MAX_CROSSINGS:
             return resolve.inside.finish(resolve, Reply(NOERROR, resolve.flags, [*chain]))
