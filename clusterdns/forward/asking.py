@@ -23,7 +23,7 @@ YXDOMAIN = 6  # the name that a DNAME leads to is too long (RFC 6672 §2.2): an 
 NOT_READY = 14  # RFC 8914
 
 _ANSWERS = (NOERROR, NXDOMAIN, YXDOMAIN)
-_ENDING = Outcome(SERVFAIL, None, error=(NOT_READY, "the server is ending"))
+ENDING = Outcome(SERVFAIL, None, error=(NOT_READY, "the server is ending"))
 _TOGETHER = 32  # waiters told at a time, after which packets have their turn
 
 Done = Callable[[Outcome], None]
@@ -172,7 +172,7 @@ class Asker:
             flight.timer = self._timers.call_later(CLIENT_SECONDS, lambda: self._overdue(flight))
         flight.task = asyncio.create_task(self._fly(flight))
         # One that is cancelled before its first step never runs.
-        flight.task.add_done_callback(lambda task: self._land(flight, _ENDING) if task.cancelled() else None)
+        flight.task.add_done_callback(lambda task: self._land(flight, ENDING) if task.cancelled() else None)
         return flight
 
     def _overdue(self, flight: _Flight) -> None:

@@ -15,7 +15,7 @@ from clusterdns.engine.plain import AD, OPT_OCTETS
 from clusterdns.engine.reply import Reply
 from clusterdns.forward.admission import Admission, Limits
 from clusterdns.forward.answers import Foreign, Question
-from clusterdns.forward.asking import Asker, Prefetch, Timers
+from clusterdns.forward.asking import ENDING, Asker, Prefetch, Timers
 from clusterdns.forward.cache import Cache
 from clusterdns.forward.fairness import FairQueue
 from clusterdns.forward.home import home_reply
@@ -33,7 +33,7 @@ logger = logging.getLogger("clusterdns.forward")
 RA = 0x0080
 DNAME, RRSIG = 39, 46
 NOTIMP = 4
-OTHER, NOT_READY = 0, 14  # Extended DNS Errors (RFC 8914)
+OTHER = 0  # an Extended DNS Error (RFC 8914)
 MAX_CROSSINGS = 3  # of a chain from others back into our zones
 # Flights that one turn of the loop begins: each takes half a millisecond, and packets wait meanwhile.
 AT_ONCE = 4
@@ -44,7 +44,6 @@ _ANSWERED = QR | RA
 _ENDS_KEPT = 4096
 _AT_A_TIME = 64  # answers that are forgotten
 _PASSED_ON = (NOTIMP, REFUSED)
-_ENDING = Outcome(SERVFAIL, None, error=(NOT_READY, "the server is ending"))
 
 
 class _Waiting(NamedTuple):
@@ -155,7 +154,7 @@ class Forwarder:
         """Whoever still waits is told that the server ends."""
         while self._queue:
             resolve, question, _, send = self._queue.take()
-            self._done(resolve, question, send, _ENDING)
+            self._done(resolve, question, send, ENDING)
         await self.asker.close()
         for group in self.groups:
             await group.close()
