@@ -100,6 +100,11 @@ class Server:
         reasons = self._backend.reasons(self._settings.max_staleness)
         return reasons or ([] if self._listeners.bound else ["no socket is bound yet"])
 
+    def stale(self) -> str:
+        """That a snapshot is served, if one is."""
+        live = self._backend.live
+        return f"{self._backend.source.name}: serving the snapshot of {live.snapshot}" if live and live.snapshot else ""
+
     def ready_notes(self) -> list[str]:
         """What an operator should know all the same."""
         return [*self._backend.notes(), *self._forwarding.notes()]

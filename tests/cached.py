@@ -59,6 +59,9 @@ class _State:
 
     ready_notes = ready_reasons
 
+    def stale(self) -> str:
+        return ""
+
     def services(self) -> Sequence[Service] | None:
         return None
 

@@ -47,6 +47,9 @@ class Life:
     def ready_reasons(self) -> list[str]:
         return []
 
+    def stale(self) -> str:
+        return ""
+
     def ready_notes(self) -> list[str]:
         return []
 

@@ -34,6 +34,9 @@ class Reasons:
     def ready_reasons(self) -> Sequence[str]:
         return self.reasons
 
+    def stale(self) -> str:
+        return ""
+
     def ready_notes(self) -> Sequence[str]:
         return ()
 

@@ -20,6 +20,9 @@ class State(env.State, Protocol):
     def ready_reasons(self) -> Sequence[str]:
         """Why queries cannot be answered yet, a line each; nothing when they can."""
 
+    def stale(self) -> str:
+        """What is served instead of the truth, in a line; "" where nothing is."""
+
     def ready_notes(self) -> Sequence[str]:
         """What is wrong all the same, a line each."""
 
@@ -59,6 +62,8 @@ class _Health:
         """With ``?verbose``, as in Kubernetes, problems too; they never make it fail: the last good state serves."""
         reasons = self._state.ready_reasons()
         lines = reasons or ["OK"]
+        if stale := self._state.stale():
+            lines = [*lines, stale]
         if "verbose" in request.query and self._shows and self._shows.ready():
             problems = self._shows.problems()
             lines = [*lines, *self._state.ready_notes(), *map(str, problems[:VERBOSE])]
