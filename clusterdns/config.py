@@ -350,13 +350,36 @@ def _from_flags(flags: Mapping[str, object]) -> Iterator[tuple[str, Given]]:
 
 def _validated(given: Mapping[str, Given], faults: list[Fault]) -> Settings | None:
     """Adds what is wrong to *faults*; None: something is."""
-    from pydantic import ValidationError  # noqa: PLC0415 - 60 ms that only a command with settings has to pay
+    from clusterdns.config_rules import disagreements, first_forward  # noqa: PLC0415 - a command without settings
 
-    from clusterdns.config_model import Model  # noqa: PLC0415
-    from clusterdns.config_rules import disagreements, first_forward  # noqa: PLC0415
+    settings = _read(given) or _explained(given, faults)
+    if settings is None:
+        return None
+    named = frozenset(name for name, each in given.items() if each.where != DEFAULT)
+    for name, text in disagreements(settings, named):
+        where = given[name].where
+        faults.append(Fault(where, f"{name}: {text}" if where.line else text))
+    return settings if settings.domain == first_forward(settings) else replace(settings, domain=first_forward(settings))
+
+
+def _read(given: Mapping[str, Given]) -> Settings | None:
+    """Where nothing is wrong: the defaults are known to be right, and what was given is read one by one."""
+    from clusterdns.config_values import FORMS  # noqa: PLC0415
 
     try:
-        settings = Settings(**dict(Model.model_validate({name: each.value for name, each in given.items()})))
+        return Settings(**{name: FORMS[name].read(one.value) for name, one in given.items() if one.where != DEFAULT})
+    except ValueError:
+        return None
+
+
+def _explained(given: Mapping[str, Given], faults: list[Fault]) -> Settings | None:
+    """As ``_read``, and adds everything that is wrong to *faults*."""
+    from pydantic import ValidationError  # noqa: PLC0415 - 100 ms that only a mistake has to pay
+
+    from clusterdns.config_model import Model  # noqa: PLC0415
+
+    try:
+        return Settings(**dict(Model.model_validate({name: each.value for name, each in given.items()})))
     except ValidationError as error:
         for detail in error.errors():
             name, *item = detail["loc"]
@@ -365,11 +388,6 @@ def _validated(given: Mapping[str, Given], faults: list[Fault]) -> Settings | No
             text = str(detail["ctx"]["error"]) if "ctx" in detail and "error" in detail["ctx"] else detail["msg"]
             faults.append(Fault(where, f"{name}: {text}" if where.line else text))
         return None
-    named = frozenset(name for name, each in given.items() if each.where != DEFAULT)
-    for name, text in disagreements(settings, named):
-        where = given[name].where
-        faults.append(Fault(where, f"{name}: {text}" if where.line else text))
-    return settings if settings.domain == first_forward(settings) else replace(settings, domain=first_forward(settings))
 
 
 def unknown(key: str) -> str:

@@ -1,4 +1,4 @@
-"""What the settings of forwarding may be; as ``config_model``, which uses these."""
+"""What the settings of forwarding may be; as ``config_values``, which uses these."""
 
 import re
 

@@ -94,7 +94,7 @@ def test_the_defaults() -> None:
         lameduck=5.0,
     )
     assert expected == DEFAULTS
-    assert expected == load_settings({"ttl": "05"}, {}), "the fields' own defaults are not those of SETTINGS"
+    assert expected == load_settings({"ttl": "05"}, {})
 
 
 def test_the_reference_file_holds_every_setting_with_its_default_and_a_comment() -> None:
