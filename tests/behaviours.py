@@ -81,6 +81,11 @@ def no_edns(asked: Asked) -> None:
     asked.send(asked.reply(rcode=FORMERR, edns=b"")) if asked.edns else answer(asked)
 
 
+def no_options(asked: Asked) -> None:
+    """As servers do that know EDNS, and refuse options that they do not know."""
+    asked.send(asked.reply(rcode=FORMERR)) if asked.has_options else answer(asked)
+
+
 def truncate(asked: Asked) -> None:
     asked.send(asked.reply(answer=[], flags=QR | RD | RA | TC))
 

@@ -53,6 +53,10 @@ class Asked(Struct, frozen=True, eq=False):
     def edns(self) -> bool:
         return self.message.edns >= 0
 
+    @property
+    def has_options(self) -> bool:
+        return bool(self.message.options)
+
     def reply(self, **changed: Any) -> bytes:
         """What a good server says: for an A its own address; *changed* as for ``replies.reply``."""
         rtype = self.message.question[0].rdtype

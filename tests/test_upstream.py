@@ -21,6 +21,7 @@ from behaviours import (
     hold,
     lower_case,
     no_edns,
+    no_options,
     nonsense,
     over,
     poison,
@@ -36,6 +37,7 @@ from farm import Behaviour, Fake, Farm, dead_port, running
 from packets import with_ipv6
 from replies import SOA, asked, told
 
+from clusterdns.engine.edns import option
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.servers import Server
 from clusterdns.forward.tries import TryError
@@ -255,6 +257,24 @@ def test_a_server_without_edns_is_asked_once_more_and_remembered() -> None:
             fake.does = answer
             await one.exchange(QUESTION)
             assert fake.asked[-1].edns
+
+    running(scenario)
+
+
+def test_a_server_that_refuses_options_is_asked_without_them() -> None:
+    now = 0.0
+
+    async def scenario(farm: Farm) -> None:
+        nonlocal now
+        fake = await farm.add(no_options)
+        async with upstream(fake.server(), clock=lambda: now) as one:
+            for _ in range(3):
+                assert addresses(await one.exchange(QUESTION, option(65313, b"12345678"))) == ["192.0.2.1"]
+            assert [seen.has_options for seen in fake.asked] == [True, False, False, False]
+            assert all(seen.edns for seen in fake.asked)
+            now = 601.0
+            await one.exchange(QUESTION, option(65313, b"12345678"))
+            assert [seen.has_options for seen in fake.asked[-2:]] == [True, False]
 
     running(scenario)
 

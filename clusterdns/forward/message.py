@@ -77,6 +77,12 @@ def refuses_edns(packet: bytes) -> bool:
     return flags & _RCODE in (FORMERR, NOTIMP) and not additional
 
 
+def refuses_options(packet: bytes) -> bool:
+    """A reply of a server that knows EDNS and does not ignore options that it does not know, as it should (§6.1.2)."""
+    _, flags, _, _, _, additional = HEADER.unpack_from(packet)
+    return bool(flags & _RCODE == FORMERR and additional)
+
+
 def _question_end(sent: bytes) -> int:
     """Of a query of ours: its name has no pointer."""
     at = HEADER_OCTETS

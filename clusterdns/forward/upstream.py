@@ -11,7 +11,7 @@ from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.figures import Figures
 from clusterdns.forward.health import Health, RoundTrips, State, hedge_wait
-from clusterdns.forward.message import is_bare_error, query, refuses_edns, spell, truncated
+from clusterdns.forward.message import is_bare_error, query, refuses_edns, refuses_options, spell, truncated
 from clusterdns.forward.randomness import Randomness
 from clusterdns.forward.servers import Server
 from clusterdns.forward.stream_exchange import PADDING, StreamExchange, StreamLimits, padding, tls_context
@@ -22,7 +22,7 @@ from clusterdns.zone.names import ROOT
 
 NS = 2
 PROBE = Question(ROOT, NS)  # whoever is alive says something to this
-PLAIN_SECONDS = 600.0  # without EDNS to a server that has refused it
+PLAIN_SECONDS = 600.0  # without EDNS, or without options in it, to a server that has refused them
 LARGE_OCTETS = 8192  # of a reply whose walk may hold the loop for longer than queries should wait: a thread has it
 
 
@@ -51,7 +51,7 @@ class Upstream:
         self._patience = patience or Patience()
         self._clock = clock or asyncio.get_running_loop().time
         self._sleep, self._random = sleep, Randomness()
-        self._plain_until = float("-inf")
+        self._plain_until = self._optionless_until = float("-inf")
         self._probing: asyncio.Task[None] | None = None
         self._retired = False
         address = server.address, server.port
@@ -115,7 +115,14 @@ class Upstream:
 
     async def _reply(self, question: Question, options: bytes, tries: Tries, transport: Transport) -> Foreign:
         edns = self._clock() >= self._plain_until
+        if self._clock() < self._optionless_until:
+            options = b""
         packet, sent = await self._packet(question, options, tries, transport, edns=edns)
+        if edns and options and refuses_options(packet):
+            options = b""
+            packet, sent = await self._packet(question, options, tries, transport, edns=edns)
+            if not refuses_options(packet):
+                self._optionless_until = self._clock() + PLAIN_SECONDS
         if edns and refuses_edns(packet):
             bare = is_bare_error(packet, sent)
             packet, sent = await self._packet(question, options, tries, transport, edns=False)

@@ -30,7 +30,7 @@ AA, RA = 0x0400, 0x0080
 MAX_TTL = 0x7FFFFFFF
 ERROR_CHARACTERS = 200  # of the text of an Extended DNS Error
 _ANSWERS = (NOERROR, NXDOMAIN, YXDOMAIN)
-_NO_TYPES = frozenset({0, 41, *range(128, 256)}) - {ANY}  # OPT and meta types: no records, or not of one answer
+_NO_TYPES = frozenset({0, 41, *range(249, 256)}) - {ANY}  # OPT and meta types: no records, or not of one answer
 _PROOFS = (NSEC, NSEC3)
 
 
