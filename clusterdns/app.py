@@ -33,10 +33,13 @@ class Report(Struct, frozen=True):
     summary: str
 
 
-def serve(load_settings: Callable[[], Settings], config_path: str | None = None) -> int:
+def serve(
+    load_settings: Callable[[], Settings], config_path: str | None = None, started: Callable[[], None] = lambda: None
+) -> int:
     """Runs the server until a signal ends it.  Returns the exit status; raises OperatorError.
 
-    *load_settings* reads the settings, at the start and for every reload; *config_path* is watched.
+    *load_settings* reads the settings, at the start and for every reload; *config_path* is watched.  *started* is
+    called before the first query can be answered.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -49,7 +52,7 @@ def serve(load_settings: Callable[[], Settings], config_path: str | None = None)
         return replace(settings, listen=tuple(inherited)) if inherited else settings
 
     async def run() -> int:
-        return await Server(loaded, config_path, inherited, Supervisor(os.environ, os.getpid())).run()
+        return await Server(loaded, config_path, inherited, Supervisor(os.environ, os.getpid()), started).run()
 
     return asyncio.run(run())
 

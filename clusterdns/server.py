@@ -62,16 +62,18 @@ class Server:
         config_path: str | None = None,
         inherited: Pairs | None = None,
         supervisor: Supervisor | None = None,
+        started: Callable[[], None] = lambda: None,
     ) -> None:
         """*load* reads the settings, now and at every reload; *config_path* is looked at for changes.
 
         *inherited*: sockets of the parent for what the settings say is listened on.  *supervisor* is told how we are.
+        *started* is called when the first round is over, or is not waited for.
 
         Raises OperatorError for wrong settings.
         """
         self._started_at = time.time()
         self._supervisor = supervisor or Supervisor({}, 0)
-        self._load, self._config_path = load, config_path
+        self._load, self._config_path, self._after_start = load, config_path, started
         self._settings = load()
         self._listeners = Listeners(inherited)
         self._forwarding = Forwarding(lambda: self._listeners.pressed)
@@ -207,7 +209,10 @@ class Server:
             return False
         starting.result()
         if self._backend.ready:
-            _freeze()
+            # What is loaded stays for long: the collector need not walk it again and again.  Nor now: for 50 ms, while
+            # the first queries wait.
+            gc.freeze()
+        self._after_start()
         return True
 
     async def _tell_ready(self) -> None:
@@ -383,9 +388,3 @@ def _signature(path: str) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _freeze() -> None:
-    """What is loaded stays for long: the collector need not walk it again and again."""
-    gc.collect()
-    gc.freeze()

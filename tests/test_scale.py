@@ -179,3 +179,15 @@ def test_the_collector_rests_while_anybody_loads() -> None:
             raise ZeroDivisionError
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_a_pause_of_the_collector_can_end_early() -> None:
+    with collector_paused() as resume:
+        with collector_paused():
+            resume()
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        resume()
+        with collector_paused():
+            assert not gc.isenabled()
+    assert gc.isenabled()

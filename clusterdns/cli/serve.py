@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from clusterdns.collector import collector_paused
 from clusterdns.errors import OperatorError
 
 
@@ -182,7 +183,9 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
             " or a cluster's API with --source kubernetes; or set one of them in the file of --config"
         )
 
-    load()  # wrong settings are told before what serving takes is imported
-    from clusterdns import app
+    # Nothing that is imported and loaded until then is garbage, and looking for some takes a twentieth of a second.
+    with collector_paused() as started:
+        load()  # wrong settings are told before what serving takes is imported
+        from clusterdns import app
 
-    return app.serve(load, config or os.environ.get("CLUSTERDNS_CONFIG"))
+        return app.serve(load, config or os.environ.get("CLUSTERDNS_CONFIG"), started)
