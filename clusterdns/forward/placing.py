@@ -38,8 +38,8 @@ def sections(foreign: Foreign, age: int, ttl: int | None = None) -> bytes:
         return foreign.wire
     if ttl is None and len(foreign.ttls) == 1:  # as most have
         octets, at = foreign.wire, foreign.ttls[0]
-        left = int.from_bytes(octets[at : at + 4]) - age
-        return b"".join((octets[:at], (left if left > 0 else 0).to_bytes(4), octets[at + 4 :]))
+        left = max(0, int.from_bytes(octets[at : at + 4]) - age)
+        return b"".join((octets[:at], left.to_bytes(4), octets[at + 4 :]))
     wire = bytearray(foreign.wire)
     if ttl is not None:
         octets = ttl.to_bytes(4)
