@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Key, Object, Pod, Published
-from clusterdns.cluster.state import State
+from clusterdns.cluster.state import Changed, State
 from clusterdns.controllers.manager import ControllerOptions, Controllers
 from clusterdns.controllers.memory import Memory
 from clusterdns.engine.table import Remains, Table
@@ -42,8 +42,7 @@ class World:
         """
         changed = 0
         pods: set[Key] = set()
-        for batch in self._batches(source, events):
-            changes = self.state.apply(source, batch)
+        for changes in self._changes(source, events):
             changed += len(changes)
             yield
             for few in _chunks(changes):
@@ -51,6 +50,7 @@ class World:
                 if self._verified:
                     pods.update(one.key for change in few for one in change if isinstance(one, Pod))
                 yield
+        yield from self.controllers.learn(self.state)
         dirty = self.controllers.settle(self.state)
         yield
         namespaces = yield from self._namespaces()
@@ -79,17 +79,24 @@ class World:
         while self._remains:
             yield from self._remains.pop().free()
 
-    def _batches(self, source: str, events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-        """A few at a time.  None where only time has passed."""
+    def _changes(self, source: str, events: Sequence[Event]) -> Iterator[Sequence[Changed]]:
+        """What *events* change in the state, a few at a time.  None where only time has passed."""
         single: list[Event] = []
         for event in events:
             if not isinstance(event, Replace):
                 single.append(event)
                 continue
-            yield from _chunks(single)
+            for few in _chunks(single):
+                yield self.state.apply(source, few)
             single = []
-            yield from self._replaced(source, event)
-        yield from _chunks(single)
+            if not self.state.has(event.kind):
+                for objects in _chunks(event.objects):
+                    yield self.state.begin(source, event.kind, objects)
+                continue
+            for few in self._replaced(source, event):
+                yield self.state.apply(source, few)
+        for few in _chunks(single):
+            yield self.state.apply(source, few)
 
     def _replaced(self, source: str, event: Replace) -> Iterator[Sequence[Event]]:
         """As deletions and what is there now.  It is one step all the same: nobody sees half of a round."""

@@ -134,6 +134,8 @@ class Cluster:
             return {str(dirty) for dirty in self.controllers.update(self.state, changes)}
         for change in changes:
             self.controllers.take(self.state, [change])
+        for _ in self.controllers.learn(self.state):
+            pass
         return {str(dirty) for dirty in self.controllers.settle(self.state)}
 
     def published(self, name: str) -> Published:

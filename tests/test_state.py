@@ -142,3 +142,22 @@ def test_indexes_equal_those_of_a_fresh_state(history: list[tuple[str, list[Even
 def test_an_empty_state_knows_nothing(kind: str) -> None:
     assert State().get(kind, key("shop/web")) is None
     assert list(State().all(kind)) == []
+
+
+@given(st.lists(st.sampled_from(POOL), max_size=12), st.integers(1, 12))
+def test_beginning_with_a_list_is_applying_the_first_of_each_key(objects: list[Object], at_once: int) -> None:
+    """However it is cut."""
+    for kind in KINDS:
+        mine = [item for item in objects if item.kind == kind]
+        begun, applied = State(), State()
+        assert not begun.has(kind)
+        pieces = [mine[at : at + at_once] for at in range(0, len(mine), at_once)]
+        changes = [change for piece in pieces for change in begun.begin("a", kind, piece)]
+        assert changes == applied.apply("a", [Replace(kind, tuple(mine))])
+        assert begun.has(kind) == bool(mine)
+        assert begun.held("a", kind) == applied.held("a", kind)
+        assert list(begun.all(kind)) == list(applied.all(kind))
+        assert begun.namespaces() == applied.namespaces()
+        for of in (key("shop/web"), key("shop/db")):
+            assert begun.slices(of) == applied.slices(of)
+        assert list(begun.pods("shop")) == list(applied.pods("shop"))

@@ -55,6 +55,23 @@ class State:
                     changes.append(Changed(old, new))
         return changes
 
+    def begin(self, source: str, kind: Kind, objects: Iterable[Object]) -> list[Changed]:
+        """As ``apply`` for objects of a *kind* of which no other source holds any, and this one none that it would
+        replace; of those with the same key the first counts.  For large lists, which nothing was before.
+        """
+        layer = self._layer(kind, self._ranks.setdefault(source, len(self._ranks)))
+        changes = []
+        for item in objects:
+            if item.key not in layer:
+                layer[item.key] = item
+                self._reindex(None, item)
+                changes.append(Changed(None, item))
+        return changes
+
+    def has(self, kind: Kind) -> bool:
+        """Whether any source holds an object of *kind*."""
+        return any(self._layers.get(kind, ()))
+
     def held(self, source: str, kind: Kind) -> list[Key]:
         """Under which keys *source* has objects of *kind*, whether or not they serve."""
         rank, layers = self._ranks.get(source, 0), self._layers.get(kind, ())
@@ -160,11 +177,11 @@ class State:
             self._populate(new.key, 1)
         elif old is not None and new is None:
             self._populate(old.key, -1)
-        match old or new:
-            case Pod(key=key):
-                self._reindex_pod(key, cast("Pod | None", new))
-            case EndpointSlice():
-                self._reindex_slice(cast("EndpointSlice | None", old), cast("EndpointSlice | None", new))
+        one = old or new
+        if isinstance(one, Pod):
+            self._reindex_pod(one.key, cast("Pod | None", new))
+        elif isinstance(one, EndpointSlice):
+            self._reindex_slice(cast("EndpointSlice | None", old), cast("EndpointSlice | None", new))
 
     def _populate(self, key: Key, step: int) -> None:
         namespace = key.namespace or key.name  # only a Namespace is in none
@@ -190,6 +207,9 @@ class State:
                 del self._slices[old.service]
         if new and new.service.name:
             slices = self._slices.get(new.service, ())
+            if not slices:  # most have one
+                self._slices[new.service] = (new,)
+                return
             at = bisect_left(slices, new.key, key=lambda one: one.key)
             self._slices[new.service] = (*slices[:at], new, *slices[at:])
 

@@ -103,6 +103,16 @@ class ClusterIPs:
             if mismatched := state.get("Service", key):
                 yield from self._mismatches(mismatched)
 
+    def _suits(self, service: Service) -> bool:
+        """Whether it plainly has no mismatches, as most: it writes one address, inside of a range."""
+        written, named = service.cluster_ips, service.ip_families
+        return (
+            len(written) == 1
+            and service.ip_family_policy in ("", "SingleStack")
+            and (not named or named == (family(written[0]),))
+            and self._covers(written[0])
+        )
+
     def _mismatches(self, service: Service) -> Iterator[Problem]:
         if not has_cluster_ips(service):
             return
@@ -134,7 +144,7 @@ class ClusterIPs:
                 allocator.drop(item.key)
 
     def _note(self, service: Service) -> None:
-        if any(self._mismatches(service)):
+        if not self._suits(service) and any(self._mismatches(service)):
             self._mismatched.add(service.key)
         for address in _written(service):
             self._written.add(address, service.key)

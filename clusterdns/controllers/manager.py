@@ -1,6 +1,6 @@
 """The controllers together: from what sources say to the Services that records are made of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -56,10 +56,12 @@ class Controllers:
     def update(self, state: State, changes: Sequence[Changed]) -> set[Key]:
         """Takes in a round's *changes*, which *state* already has; returns the Services whose Published may be new."""
         self.take(state, changes)
+        for _ in self.learn(state):
+            pass
         return self.settle(state)
 
     def take(self, state: State, changes: Sequence[Changed]) -> None:
-        """A part of a round, for who must pause between parts.  After the last one comes ``settle``.
+        """A part of a round, for who must pause between parts.  After the last one come ``learn`` and ``settle``.
 
         Nothing is allocated before: who gets which address must not depend on how a round was cut.
         """
@@ -72,6 +74,11 @@ class Controllers:
             self._node_ports.take(services)
             if self._stand_ins:
                 self._stand_ins.take(state, changes)
+
+    def learn(self, state: State) -> Generator[None, None, None]:
+        """Looks at all of *state* where that has become necessary, a little at a time."""
+        if self._enabled and self._stand_ins:
+            yield from self._stand_ins.learn(state)
 
     def settle(self, state: State) -> set[Key]:
         """Ends a round: allocates, makes stand-ins, and returns the Services whose Published may be new."""
@@ -168,7 +175,8 @@ class Controllers:
                 self._note_pod(state, self._pods, old, new)
 
     def _mark(self, state: State, service: Key) -> None:
-        if state.get("Service", service):  # else it is marked when it comes, or was when it went
+        # A Service that is not there is marked when it comes, or was when it went.
+        if service not in self._dirty and state.get("Service", service):
             self._dirty.add(service)
 
     def _note_selector(self, key: Key, new: Service | None) -> None:

@@ -1,12 +1,12 @@
 """Which workloads have stand-in pods at the moment, and with which addresses."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
 from clusterdns.cluster.addresses import Network, family
 from clusterdns.cluster.events import Kind
 from clusterdns.cluster.labels import matches
 from clusterdns.cluster.model import Endpoints, EndpointSlice, Key, Object, Pod, Service, Workload, identity
-from clusterdns.cluster.state import Changed, State
+from clusterdns.cluster.state import WORKLOADS, Changed, State
 from clusterdns.controllers.allocate import Allocator, usable
 from clusterdns.controllers.complaints import complain
 from clusterdns.controllers.endpoints import MANAGED_BY
@@ -24,6 +24,9 @@ from clusterdns.errors import Problem
 
 Identity = tuple[Kind, Key]
 
+_ADDRESSED: tuple[Kind, ...] = ("EndpointSlice", "Service", "Pod", "Endpoints", *WORKLOADS)  # kinds with addresses
+_OBJECTS_AT_ONCE = 64  # whose addresses are noted without a pause
+
 
 class StandIns:
     """The stand-ins of every workload that has no pod in the manifests.
@@ -37,6 +40,7 @@ class StandIns:
         """*ranges*: at most one of each family.  *memory*: from ``export``."""
         remembered = remembered_addresses(memory)
         self._used: dict[bytes, int] = {}  # addresses of our ranges -> how often objects have them
+        self._knows_used = False  # nobody need know before the first workload comes, and many clusters show us none
         self._allocators: dict[int, Allocator] = {}
         self._bounds: dict[int, tuple[bytes, bytes]] = {}  # octets of an address -> first and last, packed
         for network in ranges:
@@ -58,7 +62,19 @@ class StandIns:
                 self._note_workload(old, new)
             elif isinstance(old, Pod) or isinstance(new, Pod):
                 self._note_pod(state, old, new)
-            self._note_addresses(old, new)
+            if self._knows_used:
+                self._note_addresses(old, new)
+
+    def learn(self, state: State) -> Generator[None, None, None]:
+        """Comes before ``settle``: notes all addresses of *state* once there is a workload.  Yields often."""
+        if self._knows_used or not self._touched:
+            return
+        self._knows_used = True
+        for kind in _ADDRESSED:
+            for number, item in enumerate(state.snapshot(kind), 1):
+                self._note_addresses(None, item)
+                if not number % _OBJECTS_AT_ONCE:
+                    yield
 
     def settle(self, state: State, pods: LabelIndex[Key]) -> list[Changed]:
         """Returns the changes of stand-ins.  *pods*: the real ones by their labels."""
