@@ -1,6 +1,7 @@
 """Several upstreams: who is asked first, who next, and that some answer comes of it if there is one."""
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -444,3 +445,34 @@ def test_an_upstream_that_leaves_ends_what_it_has_begun() -> None:
             assert who(await asking) == 1
 
     running(scenario)
+
+
+@pytest.mark.parametrize("budget", [20.0, 0.05], ids=["all fail", "cut short"])
+def test_failures_leave_nothing_for_the_collector(budget: float) -> None:
+    """It would hold up everything else while upstreams are dead: circles of tasks, errors and their tracebacks."""
+
+    async def scenario(farm: Farm) -> None:
+        silent = await farm.add(drop)
+        silent.closes_at_accept = True
+        servers = [silent.server(), Server("127.0.0.1", dead_port(), "udp", None)]
+        async with group(servers, budget=budget, reply=0.1) as made:
+            for collecting in (True, False):
+                gc.collect()
+                gc.disable()
+                await asyncio.gather(*(made.resolve(QUESTION) for _ in range(20)), return_exceptions=True)
+                # What ends after the question does so in the next turns of the loop.
+                for _ in range(10):
+                    await asyncio.sleep(0)
+                if collecting:  # what is made once is there now
+                    continue
+                gc.set_debug(gc.DEBUG_SAVEALL)
+                gc.collect()
+                left = Counter(type(one).__name__ for one in gc.garbage)
+                assert not left.keys() & {"Task", "TryError", "Race", "frame", "traceback"}, left
+
+    try:
+        running(scenario)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()

@@ -84,15 +84,16 @@ class Race:
             _end(task)
             return None
         upstream, stream = self._under_way.pop(task)
-        try:
-            foreign = task.result()
-        except TryError as fault:
+        fault = task.exception()
+        if isinstance(fault, TryError):
+            _forget_way(fault)
             self._faults[upstream] = fault
             if fault.why == "bad":
                 self._drop(upstream)
             elif fault.why != "silence":
                 self._out.add((upstream, stream))  # what is under way another way may still succeed
             return None
+        foreign = task.result()
         if foreign.rcode in _ANSWERS:
             return foreign
         if self._refusal is None or foreign.rcode == SERVFAIL != self._refusal.rcode:
@@ -110,5 +111,22 @@ class Race:
 
 def _end(task: "asyncio.Task[Foreign]") -> None:
     """Whatever has become of it is of no interest, and must not be logged as forgotten."""
-    if not task.cancel() and not task.cancelled():
-        task.exception()
+    task.add_done_callback(_ended)
+    task.cancel()
+
+
+def _ended(task: "asyncio.Task[Foreign]") -> None:
+    try:
+        fault = task.exception()
+    except asyncio.CancelledError:  # now the task does not hold it any more
+        return
+    if fault:
+        _forget_way(fault)
+
+
+def _forget_way(fault: BaseException) -> None:
+    """Which code an error has come through.  Tracebacks hold frames, these the task, and that the error.
+
+    Such circles wait for the collector, and while upstreams are dead it would walk them for 100 ms at a time.
+    """
+    fault.__traceback__ = fault.__context__ = None

@@ -55,6 +55,7 @@ class UdpExchange:
                 return await reply
             finally:
                 loop.remove_reader(number)
+                del reply  # else an error would hold this frame, this the future, and that the error
         except OSError as fault:
             raise failure(fault) from None
         finally:
@@ -84,7 +85,7 @@ class UdpExchange:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as fault:
-                reply.set_exception(fault)
+                reply.set_exception(fault.with_traceback(None))  # of a frame that holds *reply*
                 return
             if is_reply(packet, sent) or is_bare_error(packet, sent):
                 reply.set_result(packet)
