@@ -9,6 +9,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dns.edns
@@ -326,6 +327,55 @@ def test_a_flood_of_one_client_is_refused_while_others_are_served(tmp_path: Path
                 upstream.release()
                 await asyncio.sleep(0)
             assert all(task.result().answer for task in waiting)
+
+    story(told)
+
+
+@pytest.mark.parametrize("prompt", [True, False], ids=["prompt", "slow"])
+def test_ten_thousand_clients_of_one_expired_name_make_one_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prompt: bool
+) -> None:
+    """Of an upstream that is slow as many wait as may, and the others get at once what has expired."""
+    now = 1000.0
+    monkeypatch.setattr("clusterdns.forwarding.time", SimpleNamespace(monotonic=lambda: now))
+    hosts, each = 50, 200
+    got: list[bytes] = []
+
+    class Many(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            got.append(data)
+
+    async def told(farm: Farm) -> None:
+        nonlocal now
+        upstream = await farm.add(answer)
+        async with serving(tmp_path, upstream=[at(upstream)]) as server:
+            assert (await server.ask(OUT)).answer
+            now += 301
+            upstream.does = answer if prompt else hold
+            loop, to = asyncio.get_running_loop(), ("127.0.0.1", server.port)
+            ends = [(f"127.0.1.{number + 1}", 0) for number in range(hosts)]
+            clients = [(await loop.create_datagram_endpoint(Many, local_addr=end, remote_addr=to))[0] for end in ends]
+            for ident in range(each):
+                for client in clients:
+                    client.sendto(query(OUT, ident=ident, edns=opt()))
+                await until(lambda: server.server._listeners.queries > (ident + 1) * hosts)  # noqa: B023
+            await upstream.seen(1)
+            forwarder = server.server._forwarding.forwarder
+            assert forwarder is not None
+            waiting = forwarder.admission.inside
+            at_once = hosts * each - waiting
+            await until(lambda: len(got) >= at_once)
+            upstream.release()
+            await until(lambda: len(got) == hosts * each)
+            if prompt:
+                assert len(upstream.asked) == 2
+            else:  # asked again a few times, as nothing came (RFC 9520 §3.1)
+                assert 2 <= len(upstream.asked) <= 5
+                assert waiting <= 4096
+                assert all(errors(read(data)) == [3] for data in got[:at_once:100])
+            assert all(read(data).answer for data in got[::100])
+            for client in clients:
+                client.close()
 
     story(told)
 
