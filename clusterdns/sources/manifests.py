@@ -112,15 +112,16 @@ class Manifests:
                     whole_at, whole_cost = self._clock.monotonic(), look.cost
                     self._tell_distant(look.distant)
                 self._take(look.report)
-                armed = self._watch and watcher.arm(look.watched, self._clock.monotonic())
-                if armed:
-                    self._hints = None  # What changed between look and watch gave no hint.
                 if look.events is not None:
                     hold = HOLD
                 if look.events:
                     self.changed_at = look.changed_at
                     self._judge(watcher)
                     yield look.events
+                # Behind the first round, which answers wait for.
+                armed = self._watch and watcher.arm(look.watched, self._clock.monotonic())
+                if armed:
+                    self._hints = None  # What changed between look and watch gave no hint.
                 rest = whole_at + self._rest(whole_cost) - self._clock.monotonic()
                 await self._pause(min(look.due, HINT_PAUSE) if armed else look.due, look.cost, max(0.0, rest))
         finally:

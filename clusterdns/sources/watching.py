@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Collection
+from importlib import import_module
 
 from clusterdns.sources.reading import Watched
 
@@ -54,7 +55,10 @@ class Watcher:
     async def _watch(self, folders: Watched, stop: asyncio.Event, now: float) -> None:
         if not folders:
             return
-        from watchfiles import awatch  # noqa: PLC0415 - commands that read once have no use for it
+        # 20 ms, for which commands that read once have no use, and no query waits.
+        awatch = (await asyncio.to_thread(import_module, "watchfiles")).awatch
+        if stop.is_set():
+            return
 
         # Not recursive: it would follow links to folders, wherever they lead.  Never by polling: our scan is that.
         try:

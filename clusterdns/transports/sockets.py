@@ -5,8 +5,6 @@ import resource
 import socket
 from ipaddress import ip_address
 
-import psutil
-
 from clusterdns.errors import OperatorError
 
 # linux/in.h; Python has no names for them.  OMIT: ignore path-MTU news, which anybody can forge (RFC 9715 §3).
@@ -31,6 +29,8 @@ def local_addresses(host: str) -> list[str]:
         return [host]
     version = ip_address(host).version
     family = socket.AF_INET if version == 4 else socket.AF_INET6
+    import psutil  # noqa: PLC0415 - 10 ms, which who names addresses need not wait for
+
     found = [entry.address for entries in psutil.net_if_addrs().values() for entry in entries if entry.family == family]
     # Link-local addresses name an interface as well; nobody configures one as a resolver of a cluster.
     return sorted({address for address in found if "%" not in address and not ip_address(address).is_link_local})
