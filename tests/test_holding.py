@@ -207,3 +207,18 @@ def test_any_sequence_of_versions_agrees_with_the_model(steps: list[list[tuple[s
         replay(view, holding.apply(step))
         assert view == model(history[:at])
         assert list(holding.objects()) == [view[key] for key in sorted(view)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(versions(), min_size=1, max_size=3), min_size=1, max_size=4))
+def test_what_is_begun_with_goes_on_like_what_was_applied(steps: list[list[tuple[str, Decoded | None]]]) -> None:
+    applied, begun = Holding(), Holding()
+    first, *rest = (dict(step) for step in steps)
+    applied.apply(first)
+    begun.begin(first)
+    for step in (None, *rest):
+        if step:
+            assert applied.apply(step) == begun.apply(step)
+        assert applied.replaces() == begun.replaces()
+        assert applied.problems() == begun.problems()
+        assert applied.skipped() == begun.skipped()

@@ -67,6 +67,20 @@ class Holding:
         settled = (self._settle(name, gone, come[name]) for name in _in_order(come))
         return [event for event in settled if event]
 
+    def begin(self, versions: Mapping[str, Decoded | None]) -> None:
+        """As the first ``apply``, for who asks for ``replaces`` next: nothing was before that could be kept."""
+        serving = self._serving
+        for path, version in versions.items():
+            self._take(path, version)
+            for item in version.objects if version else ():
+                kind, key = item.kind, item.key
+                first = serving[kind].setdefault(key, item)
+                if first is not item:
+                    self._rivals.setdefault((kind, key), [first]).append(item)
+        for (kind, key), claims in self._rivals.items():
+            claims.sort(key=lambda item: item.place)
+            serving[kind][key] = claims[0]
+
     def _adopt(self, last_good: Object) -> Object | None:
         """It was moved and broken at once: the file that holds it now stands for it as it was."""
         name = identity(last_good)

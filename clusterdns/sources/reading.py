@@ -98,7 +98,10 @@ class Reader:
         events: list[Event] | None = None
         changed_at = None
         if scan.versions is not None:
-            events = self.holding.apply(scan.versions)
+            if self._first:
+                self.holding.begin(scan.versions)
+            else:
+                events = self.holding.apply(scan.versions)
             if scan.versions:
                 self._documents = self.holding.problems()
             problems = tuple(sorted((*scan.problems, *self._documents)))
