@@ -39,7 +39,7 @@ from hypothesis import strategies as st
 from replies import SOA, asked, told
 
 from clusterdns.forward.answers import Foreign, Unresolved
-from clusterdns.forward.choosing import Group, Policy
+from clusterdns.forward.choosing import FINDING_OUT, Group, Policy
 from clusterdns.forward.servers import Server
 from clusterdns.forward.upstream import Patience, Upstream
 
@@ -443,6 +443,26 @@ def test_an_upstream_that_leaves_ends_what_it_has_begun() -> None:
             assert who(await made.resolve(QUESTION)) == 2
             old.release()
             assert who(await asking) == 1
+
+    running(scenario)
+
+
+def test_few_questions_find_out_whether_somebody_is_back() -> None:
+    async def scenario(farm: Farm) -> None:
+        silent = await farm.add(hold)
+        async with group([silent.server()]) as made:
+            (upstream,) = made.upstreams
+            under_way = [asyncio.create_task(made.resolve(asked(f"n{number}."))) for number in range(FINDING_OUT)]
+            await silent.seen(FINDING_OUT)
+            assert not made.in_vain, "it is not known to be down"
+            while upstream.state != "down":
+                upstream.health.failed(asyncio.get_running_loop().time())
+            assert made.in_vain
+            silent.does = answer
+            silent.release()
+            await asyncio.gather(*under_way)
+            assert upstream.state == "healthy"
+            assert not made.in_vain
 
     running(scenario)
 

@@ -21,6 +21,8 @@ WWW = Question(parse_name("www.example.com"), 1)
 class Links:
     """A server that knows one alias of each name, and follows none."""
 
+    in_vain = False
+
     def __init__(self, target: Callable[[str], str | None]) -> None:
         self.target = target
         self.asked: list[str] = []

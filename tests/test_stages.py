@@ -50,7 +50,7 @@ class Upstream:
         self.options: list[bytes] = []
         self.questions: list[Question] = []
         self.held: asyncio.Event | None = None  # nothing is said before
-        self.closed = False
+        self.in_vain = self.closed = False
 
     async def resolve(self, question: Question, options: bytes = b"") -> Foreign:
         self.asked.append(to_text(question.name) + f" {question.rtype}")
@@ -507,6 +507,34 @@ def test_a_client_that_asks_for_too_much_is_refused_and_no_other() -> None:
         assert {read(await one).rcode() for one in (*waiting, other)} == {dns.rcode.NXDOMAIN}
         assert scene.forwarder.admission.inside == 0
         assert len(scene.upstream.asked) == 2, "two have asked for the same"
+
+    run(story)
+
+
+def test_while_nobody_answers_few_find_out_and_the_others_are_told_at_once() -> None:
+    async def story() -> None:
+        scene = Scene(ADDRESS, stub=ADDRESS)
+        assert (await scene.said(OUT)).startswith("NOERROR")
+        scene.now += 301
+        held = scene.upstream.held = asyncio.Event()
+        waiting = [asyncio.create_task(scene.ask(query("n0.example.com")))]
+        await asyncio.sleep(0)
+        scene.upstream.in_vain = True
+        for edns in (opt(), opt(options=option(3, b""))):
+            message = read(await scene.ask(query("n1.example.com", edns=edns)))
+            assert (message.rcode(), ede(message)) == (2, [(22, "no upstream answers")])
+        assert await scene.said("n1.example.com", edns=b"") == "SERVFAIL ra"
+        stale = await scene.get(OUT)
+        assert (stale.rcode(), ede(stale)) == (0, [(3, None)])
+        assert (await scene.said("www.corp.example")).startswith("NXDOMAIN"), "other servers are asked"
+        # Who wants to know what is being asked for waits with the others.
+        waiting.append(asyncio.create_task(scene.ask(query("n0.example.com"))))
+        await asyncio.sleep(0)
+        assert scene.forwarder.admission.inside == 2
+        held.set()
+        assert {read(await one).rcode() for one in waiting} == {3}
+        scene.upstream.in_vain = False
+        assert (await scene.said("n1.example.com")).startswith("NXDOMAIN"), "nothing was kept of it"
 
     run(story)
 

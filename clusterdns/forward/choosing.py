@@ -13,6 +13,10 @@ Policy = Literal["random", "round_robin", "sequential", "fastest"]
 
 EXPLORE = 1 / 32  # of the questions go to any of them first, lest nobody knows that another has become the fastest
 
+# Questions at a time that are asked while every upstream is down.  Each costs a few tries, milliseconds in all: without
+# a bound they would take from our own names' answers what is needed for these.
+FINDING_OUT = 16
+
 
 class Group:
     """*broken*: how many questions found every upstream down."""
@@ -27,7 +31,7 @@ class Group:
     ) -> None:
         """*budget*: seconds for one question."""
         self.upstreams: Sequence[Upstream] = tuple(upstreams)
-        self.broken = 0
+        self.broken = self._under_way = 0
         self._policy, self._budget, self._random = policy, budget, random or Random()  # noqa: S311 - load, no secret
         self._turn = -1
         self._left: list[Upstream] = []  # that are asked nothing more, with connections that may still be in use
@@ -38,14 +42,21 @@ class Group:
         *options*: of the OPT of the queries.
         """
         race = Race(question, options, self._plan())
+        self._under_way += 1
         try:
             async with asyncio.timeout(self._budget):
                 return await race.run()
         except TimeoutError:
             pass
         finally:
+            self._under_way -= 1
             race.cancel()
         return race.rest()
+
+    @property
+    def in_vain(self) -> bool:
+        """Every upstream is down, and enough questions find out whether that is still so."""
+        return self._under_way >= FINDING_OUT and all(one.state == "down" for one in self.upstreams)
 
     def replace(self, upstreams: Sequence[Upstream]) -> None:
         """From the next question on.  Those that leave end what they have begun."""

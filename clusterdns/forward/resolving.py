@@ -25,6 +25,10 @@ class Group(Protocol):
     async def resolve(self, question: Question, options: bytes = b"") -> Foreign:
         """*options*: of the OPT of what is sent.  Raises Unresolved."""
 
+    @property
+    def in_vain(self) -> bool:
+        """Nobody answers, and there is no need to ask more."""
+
     async def close(self) -> None: ...
 
 

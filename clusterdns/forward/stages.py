@@ -33,7 +33,7 @@ logger = logging.getLogger("clusterdns.forward")
 RA = 0x0080
 DNAME, RRSIG = 39, 46
 NOTIMP = 4
-OTHER = 0  # an Extended DNS Error (RFC 8914)
+OTHER, NO_REACHABLE_AUTHORITY = 0, 22  # Extended DNS Errors (RFC 8914)
 MAX_CROSSINGS = 3  # of a chain from others back into our zones
 # Flights that one turn of the loop begins: each takes half a millisecond, and packets wait meanwhile.
 AT_ONCE = 4
@@ -141,7 +141,7 @@ class Forwarder:
             self.admission.refused += 1
             if stale := self.asker.stale(question):
                 return self._answer(resolve, stale)
-            return self._end(resolve, SERVFAIL, (OTHER, refusal))
+            return self._end(resolve, SERVFAIL, refusal)
         return partial(self._wait, resolve, question, trail)
 
     async def drain(self) -> None:
@@ -233,12 +233,21 @@ class Forwarder:
         """Without an answer of others: our aliases, and why there is no more."""
         return resolve.inside.finish(resolve, Reply(rcode, resolve.flags, [*resolve.chain], error=error))
 
-    def _why_full(self, question: Question, address: str) -> str | None:
-        pressed = self.pressed()
+    def _why_full(self, question: Question, address: str) -> tuple[int, str] | None:
+        """An Extended DNS Error; None: it may be asked."""
+        pressed, inside = self.pressed(), self.admission.inside
         full = pressed and (self._queue or self._begun >= PRESSED_AT_ONCE)
-        if full and not self.asker.is_asked(question):  # waiting with others takes no task and no socket
-            return "too many questions at once"
-        return self.admission.refusal(address, pressed=pressed)
+        # Waiting with others takes no task and no socket.
+        if full and not self.asker.is_asked(question):
+            return OTHER, "too many questions at once"
+        if inside and self._is_in_vain(Name(question[0])) and not self.asker.is_asked(question):
+            return NO_REACHABLE_AUTHORITY, "no upstream answers"
+        why = self.admission.refusal(address, pressed=pressed)
+        return (OTHER, why) if why else None
+
+    def _is_in_vain(self, name: Name) -> bool:
+        index = self.routes.of(name).group
+        return index is not None and self.groups[index].in_vain
 
     def _refusal(self, packet: bytes, end: int, question: Question, opt: bytes, address: str) -> bytes | None:
         """In a flood of names that nobody knows, each refused one costs as little as an absent name of ours."""
@@ -247,7 +256,7 @@ class Forwarder:
             return None
         self.admission.refused += 1
         if opt:
-            error = _refusal_option(why)
+            error = _refusal_option(*why)
             octets = int.from_bytes(opt[OPT_OCTETS - 2 : OPT_OCTETS]) + len(error)
             opt = b"".join((opt[: OPT_OCTETS - 2], octets.to_bytes(2), opt[OPT_OCTETS:], error))
         flags = QR | RD | RA | packet[3] & CD | SERVFAIL
@@ -277,8 +286,8 @@ class Forwarder:
 
 
 @lru_cache(8)
-def _refusal_option(why: str) -> bytes:
-    return error_option(OTHER, why)
+def _refusal_option(code: int, why: str) -> bytes:
+    return error_option(code, why)
 
 
 def _links(resolve: Resolve, foreign: Foreign, wire: bytes) -> list[bytes]:
