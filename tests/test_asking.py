@@ -292,6 +292,23 @@ def test_a_failure_is_told_to_all_who_wait_and_answers_others_until_it_is_tried_
     playing(play)
 
 
+@pytest.mark.parametrize(("failure", "longest"), [(SILENT, 8), (refused(WEB), 300)], ids=["silence", "an error"])
+def test_after_a_long_outage_names_are_back_soon(failure: Foreign | Exception, longest: int) -> None:
+    """That nobody answered says nothing of the name: who is back should be asked for it."""
+
+    async def play(scene: Scene) -> None:
+        for _ in range(12):
+            assert scene.look() is None
+            await scene.end(failure)
+            delay = 1
+            while scene.cache.failed(WEB, scene.time() + delay):
+                delay += 1
+            scene.time.turn(delay)
+        assert delay == longest
+
+    playing(play)
+
+
 def test_what_others_fail_with_is_passed_on() -> None:
     async def play(scene: Scene) -> None:
         outcome = await scene.learn(refused(WEB))

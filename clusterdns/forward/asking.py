@@ -11,7 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from clusterdns.forward.answers import Foreign, Question, Unresolved
-from clusterdns.forward.cache import Cache
+from clusterdns.forward.cache import MAX_FAILURE, Cache
 from clusterdns.forward.kept import Kept, Outcome
 from clusterdns.zone.prepared import NOERROR, NXDOMAIN, SERVFAIL
 
@@ -19,6 +19,9 @@ logger = logging.getLogger("clusterdns.forward")
 
 CLIENT_SECONDS = 1.8  # RFC 8767 §5, client response timer
 RECHECK_SECONDS = 30.0  # RFC 8767 §5, failure recheck timer
+# No name that nobody has answered for is left alone for longer: this says nothing of the name, and once somebody is
+# back, names that were asked for all the time should not be the last to be so.
+SILENCE_SECONDS = 8
 YXDOMAIN = 6  # the name that a DNAME leads to is too long (RFC 6672 §2.2): an answer
 NOT_READY = 14  # RFC 8914
 
@@ -191,7 +194,7 @@ class Asker:
         try:
             outcome = await self._outcome(question)
         except Unresolved as fault:
-            outcome = self._give_up(question, Outcome(SERVFAIL, None, error=(fault.code, fault.text)))
+            outcome = self._give_up(question, Outcome(SERVFAIL, None, error=(fault.code, fault.text)), SILENCE_SECONDS)
         except Exception:
             logger.exception("asking others failed")
             outcome = self._give_up(question, Outcome(SERVFAIL, None))
@@ -204,12 +207,12 @@ class Asker:
             return self._cache.put(question, foreign, self._clock())
         return self._give_up(question, Outcome(foreign.rcode, None, error=foreign.error))
 
-    def _give_up(self, question: Question, failure: Outcome) -> Outcome:
+    def _give_up(self, question: Question, failure: Outcome, most: int = MAX_FAILURE) -> Outcome:
         """A stale answer is better than none, and others are left alone for a while (RFC 8767 §5, RFC 9520)."""
         now = self._clock()
         kept = self._entries.get(question)
         if kept is None or kept.left(now) <= -self._cache.bounds.serve_stale:
-            self._cache.fail(question, failure, now)
+            self._cache.fail(question, failure, now, most)
             return failure
         kept.recheck = now + RECHECK_SECONDS
         return self._cache.use_stale(kept, now) if kept.left(now) <= 0 else failure

@@ -94,12 +94,14 @@ class Cache:
         kept = self.entries.get(question)
         return kept if kept and -self.bounds.serve_stale < kept.left(now) <= 0 else None
 
-    def fail(self, question: Question, outcome: Outcome, now: float) -> None:
-        """It failed.  It is not to be tried again for a second, and twice as long each further time (RFC 9520 §3.2)."""
+    def fail(self, question: Question, outcome: Outcome, now: float, most: int = MAX_FAILURE) -> None:
+        """It failed.  It is not to be tried again for a second, and twice as long each further time (RFC 9520 §3.2),
+        but no longer than *most* seconds.
+        """
         before = self.failures.get(question)
         delay = MIN_FAILURE
         if before and now < before.until + MAX_FAILURE:
-            delay = min(2 * before.delay, MAX_FAILURE)
+            delay = min(2 * before.delay, most)
         failure = Failure(outcome, now + delay, delay)
         if failure_octets(failure) <= self.failures.maxsize:
             self.failures[question] = failure
