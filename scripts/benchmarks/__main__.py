@@ -5,6 +5,8 @@ import sys
 from types import FrameType
 
 import cli
+import dead
+import forward
 import kubernetes
 import reload
 import restart
@@ -13,6 +15,8 @@ import speed
 
 BENCHMARKS = {
     "cli": cli.main,
+    "dead": dead.main,
+    "forward": forward.main,
     "kubernetes": kubernetes.main,
     "reload": reload.main,
     "restart": restart.main,

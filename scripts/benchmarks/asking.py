@@ -17,7 +17,7 @@ from clusters import Size, addresses, name
 
 _LOST = 3.0  # seconds without an answer
 _HEAD = 12  # octets of a DNS header
-_SO_TIMESTAMPNS = 35  # of Linux; Python has no name for it
+SO_TIMESTAMPNS = 35  # of Linux; Python has no name for it
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Asker:
         self.asked = Asked()
         self._socket = socket.socket(type=socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._socket.connect(("127.0.0.1", port))
         self._socket.setblocking(False)
 
@@ -78,7 +78,7 @@ class Asker:
                 response, extra, _, _ = self._socket.recvmsg(65535, 64)
             except BlockingIOError:
                 return
-            arrived = next((_seconds(data) for _, kind, data in extra if kind == _SO_TIMESTAMPNS), time.time())
+            arrived = next((seconds_of(data) for _, kind, data in extra if kind == SO_TIMESTAMPNS), time.time())
             waiting = self._waiting.pop(int.from_bytes(response[:2]), None)
             if waiting:
                 self._judge(waiting[0], arrived - waiting[1], response)
@@ -95,7 +95,7 @@ class Asker:
             self.asked.wrong.append(f"{name(number)}: flags {response[2:4].hex()}, {sorted(found)}")
 
 
-def _seconds(stamp: bytes) -> float:
+def seconds_of(stamp: bytes) -> float:
     whole, nanoseconds = struct.unpack("qq", stamp)
     return float(whole) + nanoseconds / 1e9
 

@@ -25,13 +25,18 @@ def write(path: Path, questions: Sequence[Question]) -> None:
     path.write_text("".join(f"{name} {rtype}\n" for name, rtype in questions))
 
 
-def measure(port: int, queries: Path, seconds: float, core: int, *, cookie: bool = False) -> Run:
+def measure(port: int, queries: Path, seconds: float, core: int, *, edns: bool = True, cookie: bool = False) -> Run:
     """Raises MeasureError with what dnsperf said where that is no result."""
-    limits = ["-l", f"{seconds:g}", "-q", str(OUTSTANDING), "-t", str(TIMEOUT)]
-    command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(queries), "-e", *limits]
+    options = ["-l", f"{seconds:g}", "-q", str(OUTSTANDING), *(["-e"] if edns else [])]
     if cookie:
-        command += ["-E", COOKIE]
-    text = run(command, core, seconds + 30)
+        options += ["-E", COOKIE]
+    return ask(port, queries, core, options, seconds + 30)
+
+
+def ask(port: int, queries: Path, core: int, options: Sequence[str], seconds: float = 60.0) -> Run:
+    """With *options* of dnsperf, which must not take longer than *seconds*.  Raises as ``measure``."""
+    command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(queries), "-t", str(TIMEOUT), *options]
+    text = run(command, core, seconds)
     rcodes = re.search(r"Response codes:\s+(.*)", text)
     return Run(
         seconds=float(number(text, r"Run time \(s\)")),

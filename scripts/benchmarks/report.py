@@ -9,6 +9,8 @@ from load import LOADS
 from servers import ECHO, OURS, Running
 
 GOAL = 1.7  # clusterdns's CPU per query of the mix, in units of the echo loop's
+HEAD = f"{'load':<9} {'server':<11} {'queries/s':>10} {'CPU µs/query':>13} {'x echo':>7}"
+HEAD += f" {'busy':>6} {'lost':>5} {'wrong':>6}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,9 @@ class Report:
 
     def to_text(self) -> str:
         lines = [f"{name:<9}{text}" for name, text in self.facts.items()]
-        head = f"{'load':<9} {'server':<11} {'queries/s':>10} {'CPU µs/query':>13} {'x echo':>7}"
-        head += f" {'busy':>6} {'lost':>5} {'wrong':>6}"
         for load in LOADS:
-            rows = [_row(figures) for figures in self.figures if figures.load == load]
-            lines += ["", head, *rows] if rows else []
+            rows = [row(one) for one in self.figures if one.load == load]
+            lines += ["", HEAD, *rows] if rows else []
         lines += ["", f"{'server':<11} {'version':<9} {'resident MiB':>12}  serves"]
         lines += ["{name:<11} {version:<9} {resident_mib:>12.0f}  {serves}".format_map(one) for one in self.servers]
         lines += [f"{name:<11} not measured: {why}" for name, why in self.skipped.items()]
@@ -75,16 +75,16 @@ def summarise(
     facts: Mapping[str, str], running: Sequence[Running], skipped: Mapping[str, str], samples: Samples
 ) -> Report:
     """While the servers still run: their memory is read here, after all questions."""
-    figures = [_figures(server, load, samples) for server, load in samples]
+    found = [figures(server, load, samples) for server, load in samples]
     servers: list[dict[str, object]] = [
         {"name": one.name, "version": one.version, "serves": one.serves, "resident_mib": one.process.resident_mib()}
         for one in running
     ]
-    ratio = next((each.ratio for each in figures if (each.server, each.load) == (OURS, "mix")), None)
-    return Report(facts, servers, skipped, figures, GOAL, ratio, None if ratio is None else ratio <= GOAL)
+    ratio = next((each.ratio for each in found if (each.server, each.load) == (OURS, "mix")), None)
+    return Report(facts, servers, skipped, found, GOAL, ratio, None if ratio is None else ratio <= GOAL)
 
 
-def _figures(server: str, load: str, samples: Samples) -> Figures:
+def figures(server: str, load: str, samples: Samples) -> Figures:
     rounds, echoes = samples[server, load], samples.get((ECHO, load))
     pairs = zip(rounds, echoes, strict=True) if echoes else ()
     ratios = [one.cpu_us / echo.cpu_us for one, echo in pairs if echo.cpu_us]
@@ -100,7 +100,7 @@ def _figures(server: str, load: str, samples: Samples) -> Figures:
     )
 
 
-def _row(one: Figures) -> str:
+def row(one: Figures) -> str:
     ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
     return (
         f"{one.load:<9} {one.server:<11} {one.queries_per_second:>10,.0f} {one.cpu_us:>13.2f} {ratio:>7}"

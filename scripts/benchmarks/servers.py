@@ -47,15 +47,18 @@ class Running:
     process: Process
 
 
-def start(server: Server, site: Site, core: int) -> Running:
-    """Started and seen to serve.  Raises MeasureError with the reason."""
+def start(server: Server, site: Site, core: int, serves: Callable[[int], bool] | None = None) -> Running:
+    """Started and seen to serve.  *serves*: asks what listens on a port; the zone's names if None.
+
+    Raises MeasureError with the reason.
+    """
     program = find(server.program)
     if program is None:
         raise MeasureError(f"{server.program} is not installed")
     site.folder.mkdir()
     process = Process(server.name, server.command(program, site), site.folder, core, dict(server.environment))
     try:
-        process.wait_until(lambda: _ready(server, site.port, process), START_SECONDS)
+        process.wait_until(lambda: _ready(server, site.port, process, serves), START_SECONDS)
         return Running(server.name, server.serves, _version(program, server.version_flag), site.port, process)
     except BaseException:
         process.stop()
@@ -85,7 +88,7 @@ def known(coredns: str | None = None) -> list[Server]:
     """The yardstick and clusterdns first.  *coredns*: where its binary is, which no Debian package brings."""
     python = sys.executable
     return [
-        Server(ECHO, python, "nothing: a UDP echo loop in Python", "-V", _echo),
+        Server(ECHO, python, "nothing: a UDP echo loop in Python", "-V", echo),
         Server(OURS, python, "manifests", "", _clusterdns),
         Server("knotd", "knotd", "the exported zone", "-V", _knot),
         Server("nsd", "nsd", "the exported zone", "-v", _nsd),
@@ -103,11 +106,13 @@ def known(coredns: str | None = None) -> list[Server]:
     ]
 
 
-def _ready(server: Server, port: int, process: Process) -> bool:
+def _ready(server: Server, port: int, process: Process, serves: Callable[[int], bool] | None) -> bool:
     if server.name == ECHO:
         return bool(ask(port, b"\0" * 12))
     if server.name == OURS and not process.last_line().startswith("ready:"):
         return False
+    if serves:
+        return serves(port)
     return all(meets(ask(port, packet(question)), expected) for question, expected in probes())
 
 
@@ -127,13 +132,13 @@ def _version(program: str, flag: str) -> str:
     return found[0] if found else ""
 
 
-def _write(site: Site, name: str, text: str) -> str:
+def write(site: Site, name: str, text: str) -> str:
     path = site.folder / name
     path.write_text(dedent(text).lstrip())
     return str(path)
 
 
-def _echo(program: str, site: Site) -> list[str]:
+def echo(program: str, site: Site) -> list[str]:
     return [program, str(Path(__file__).with_name("echo.py")), str(site.port)]
 
 
@@ -161,7 +166,7 @@ def _knot(program: str, site: Site) -> list[str]:
             zonefile-sync: -1
             journal-content: none
         """
-    return [program, "-c", _write(site, "knot.conf", text), "-s", str(site.folder / "knot.sock")]
+    return [program, "-c", write(site, "knot.conf", text), "-s", str(site.folder / "knot.sock")]
 
 
 def _nsd(program: str, site: Site) -> list[str]:
@@ -184,7 +189,7 @@ def _nsd(program: str, site: Site) -> list[str]:
             name: {DOMAIN}
             zonefile: "{site.zone}"
         """
-    return [program, "-d", "-c", _write(site, "nsd.conf", text)]
+    return [program, "-d", "-c", write(site, "nsd.conf", text)]
 
 
 def _unbound(program: str, site: Site) -> list[str]:
@@ -207,7 +212,7 @@ def _unbound(program: str, site: Site) -> list[str]:
         remote-control:
             control-enable: no
         """
-    return [program, "-d", "-c", _write(site, "unbound.conf", text)]
+    return [program, "-d", "-c", write(site, "unbound.conf", text)]
 
 
 def _named(program: str, site: Site) -> list[str]:
@@ -225,7 +230,7 @@ def _named(program: str, site: Site) -> list[str]:
         controls {{ }};
         zone "{DOMAIN}" {{ type primary; file "{site.zone}"; }};
         """
-    return [program, "-g", "-n", "1", "-c", _write(site, "named.conf", text)]
+    return [program, "-g", "-n", "1", "-c", write(site, "named.conf", text)]
 
 
 def _dnsmasq(program: str, site: Site) -> list[str]:
@@ -249,7 +254,7 @@ def _dnsmasq(program: str, site: Site) -> list[str]:
         local=/{DOMAIN}/
         addn-hosts={site.folder}/hosts
         """
-    return [program, f"--conf-file={_write(site, 'dnsmasq.conf', text)}"]
+    return [program, f"--conf-file={write(site, 'dnsmasq.conf', text)}"]
 
 
 def _coredns(program: str, site: Site) -> list[str]:
@@ -259,4 +264,4 @@ def _coredns(program: str, site: Site) -> list[str]:
             file {site.zone}
         }}
         """
-    return [program, "-conf", _write(site, "Corefile", text)]
+    return [program, "-conf", write(site, "Corefile", text)]

@@ -27,12 +27,12 @@ def main(arguments: Sequence[str]) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clusterdns-bench-")))
         try:
             running, skipped = _start_all(options, folder, cores[0], stack)
-            facts = _facts(cores, options)
+            known_facts = facts(cores, options, f"{SERVICES} Services")
             samples = _measure(running, folder, options, cores[-1])
         except MeasureError as problem:
             print(f"bench: {problem}", file=sys.stderr)
             return 2
-        report = summarise(facts, running, skipped, samples)
+        report = summarise(known_facts, running, skipped, samples)
     print(report.to_json() if options.output == "json" else report.to_text())
     return 1 if report.goal_held is False else 0
 
@@ -72,7 +72,7 @@ def _start_all(
     for server in known(options.coredns):
         if server.name not in options.servers:
             continue
-        _progress(f"starting {server.name}")
+        progress(f"starting {server.name}")
         try:
             one = start(server, Site(folder / server.name, served, zone, free_port()), core)
         except (MeasureError, OSError) as problem:
@@ -86,7 +86,7 @@ def _start_all(
 
 
 def _export(served: Path) -> str:
-    _progress("exporting the zone")
+    progress("exporting the zone")
     text = run([sys.executable, "-m", "clusterdns", "export", "--from", str(served)])
     if not re.search(r"\sSOA\s", text):
         raise MeasureError(f"clusterdns export: {text.strip()[-300:]}")
@@ -100,11 +100,11 @@ def _measure(running: Sequence[Running], folder: Path, options: argparse.Namespa
         dnsperf.write(folder / f"{load}.txt", questions(load))
     for number in range(options.rounds):
         for load in options.loads:
-            _progress(f"round {number + 1} of {options.rounds}: {load}")
+            progress(f"round {number + 1} of {options.rounds}: {load}")
             for one in running:
                 sample = _sample(one, load, folder / f"{load}.txt", options.seconds, core)
                 samples.setdefault((one.name, load), []).append(sample)
-    _progress("")
+    progress("")
     return samples
 
 
@@ -122,7 +122,7 @@ def _sample(one: Running, load: str, queries: Path, seconds: float, core: int) -
     )
 
 
-def _facts(cores: Sequence[int], options: argparse.Namespace) -> dict[str, str]:
+def facts(cores: Sequence[int], options: argparse.Namespace, served: str) -> dict[str, str]:
     """What of the machine and the run bears on the figures."""
     model = re.search(r"^model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     alone = "its own core" if len(cores) > 1 else "the same core: the figures of a machine with two are better"
@@ -130,12 +130,12 @@ def _facts(cores: Sequence[int], options: argparse.Namespace) -> dict[str, str]:
         "machine": f"{len(cores)} cores, {model[1] if model else platform.machine()}, Linux {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "load": f"{os.getloadavg()[0]:.2f} before the run",
-        "servers": f"one at a time, core {cores[0]}; {SERVICES} Services",
+        "servers": f"one at a time, core {cores[0]}; {served}",
         "client": f"dnsperf {dnsperf.version()}, EDNS, {dnsperf.OUTSTANDING} outstanding, core {cores[-1]} ({alone})",
         "rounds": f"{options.rounds} of {options.seconds:g} s each, interleaved; medians",
     }
 
 
-def _progress(text: str) -> None:
+def progress(text: str) -> None:
     if sys.stderr.isatty():
         print(f"\r{text:<60}", end="" if text else "\r", file=sys.stderr, flush=True)
