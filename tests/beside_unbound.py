@@ -20,8 +20,9 @@ import dns.rcode
 import dns.rdata
 import dns.rdatatype
 import dns.rrset
-from live.processes import free_port, running
+from live.processes import running
 from odd_zones import SEED, Kind, Known, Site, Zone, absent, site
+from ports import free_port
 from support import serving
 
 NAMES = 5000

@@ -15,6 +15,7 @@ import dns.message
 import dns.rdatatype
 from msgspec import Struct
 from packets import opt
+from ports import free_port
 from replies import reply
 
 from clusterdns.engine.framing import MessageStream, frame
@@ -229,11 +230,7 @@ def _nothing() -> None: ...
 
 def dead_port() -> int:
     """That nobody listens on, for now."""
-    ((udp, tcp),) = bind_pairs((HOST, 0))
-    port = int(udp.getsockname()[1])
-    udp.close()
-    tcp.close()
-    return port
+    return free_port()
 
 
 def running(scenario: Callable[[Farm], Awaitable[None]]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import aiohttp
 import pytest
+from ports import free_port
 
 from clusterdns.admin.http import Address, HttpServer
 from clusterdns.cluster.model import Key, Service, ServicePort
@@ -150,11 +151,9 @@ async def nothing(_: list[Address]) -> None:
 
 
 def test_a_taken_port_is_one_line_and_leaves_nothing_open() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as free:
-        port, other = taken.getsockname()[1], free.getsockname()[1]
-        free.close()
-        with pytest.raises(OperatorError) as caught:
-            serving([("127.0.0.1", other), ("127.0.0.1", port)], Reasons(), nothing)
+    port, other = free_port(), free_port()
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(OperatorError) as caught:
+        serving([("127.0.0.1", other), ("127.0.0.1", port)], Reasons(), nothing)
     assert str(caught.value) == (
         f"http 127.0.0.1:{port}: Address already in use;"
         " end the process that has it, or choose another with --http (port 0: any free one)"

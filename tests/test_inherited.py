@@ -12,6 +12,7 @@ from pathlib import Path
 import dns.message
 import dns.query
 import pytest
+from ports import free_port
 from support import PATIENCE
 
 from clusterdns.errors import OperatorError
@@ -35,9 +36,10 @@ def opened(*wanted: tuple[int, socket.SocketKind, str]) -> Iterator[list[socket.
     """(family, type, address): on one port if several."""
     with ExitStack() as stack:
         sockets: list[socket.socket] = []
+        port = free_port()
         for family, kind, host in wanted:
             sock = stack.enter_context(socket.socket(family, kind))
-            sock.bind((host, sockets[0].getsockname()[1] if sockets else 0))
+            sock.bind((host, port))
             if kind == TCP:
                 sock.listen()
             sockets.append(sock)

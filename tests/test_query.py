@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from dnslib import EDNS0, QTYPE, RCODE, RD, RR, TXT, DNSRecord, EDNSOption
+from ports import free_port
 
 from clusterdns.cli import asking
 from clusterdns.cli.main import run
@@ -25,7 +26,7 @@ class Scripted:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._stopped = False
-        self._tcp = socket.create_server(("127.0.0.1", 0))
+        self._tcp = socket.create_server(("127.0.0.1", free_port()))
         self.address = self._tcp.getsockname()
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.bind(self.address)
@@ -290,9 +291,7 @@ def test_a_connection_that_ends_early(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = free_port()
     for words in ([f"@127.0.0.1:{port}"], ["-p", str(port), "--tcp"], ["@127.0.0.1", "-p", str(port)]):
         assert run(["query", WEB, *words]) == 1
         assert "nothing listens there; start `clusterdns serve PATH`" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import socket
 import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import dns.asyncquery
 import dns.message
 import dns.rdatatype
 import pytest
+from ports import free_port
 from support import write_manifests
 
 from clusterdns import server as server_module
@@ -126,9 +126,7 @@ def test_what_is_wrong_changes_nothing(
 def test_listeners_come_and_go_and_those_that_stay_are_not_touched(tmp_path: Path) -> None:
     async def story(life: Life) -> None:
         stays = life.bound[0]
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.2", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         life.write(listen=["127.0.0.1:0", f"127.0.0.2:{port}"], ns_addresses=["127.0.0.1"])
         await life.server.reload()
         assert life.bound == [stays, ("127.0.0.2", port)]

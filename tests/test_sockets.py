@@ -2,11 +2,12 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psutil
 import pytest
 from packets import with_ipv6
+from ports import free_port
 
 from clusterdns.errors import OperatorError
 from clusterdns.transports import sockets
@@ -27,15 +28,15 @@ def bound(listen: Address) -> Iterator[Pairs]:
 
 
 @contextmanager
-def taken(kind: socket.SocketKind, port: int = 0) -> Iterator[int]:
-    """A port of 127.0.0.1 that another program has."""
+def taken(kind: socket.SocketKind, port: int) -> Iterator[int]:
+    """*port* of 127.0.0.1 as another program has it."""
     with socket.socket(socket.AF_INET, kind) as sock:
         if kind == socket.SOCK_STREAM:  # connections of before that wait for their end are no matter
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", port))
         if kind == socket.SOCK_STREAM:
             sock.listen()
-        yield sock.getsockname()[1]
+        yield port
 
 
 def test_port_zero_gives_udp_and_tcp_the_same_port() -> None:
@@ -47,27 +48,32 @@ def test_port_zero_gives_udp_and_tcp_the_same_port() -> None:
         assert not tcp.getblocking()
 
 
-def test_a_port_that_tcp_cannot_have_is_tried_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    with taken(socket.SOCK_STREAM) as busy:
+@pytest.mark.parametrize("second", [("127.0.0.1", socket.SOCK_STREAM), ("127.0.0.2", socket.SOCK_DGRAM)], ids=str)
+def test_a_free_port_is_free_for_all(second: tuple[str, socket.SocketKind], monkeypatch: pytest.MonkeyPatch) -> None:
+    """UDP of the first address finds one that another program has elsewhere."""
+    monkeypatch.setattr(sockets, "local_addresses", lambda _: ["127.0.0.1", "127.0.0.2"])
+    with socket.socket(socket.AF_INET, second[1]) as taken:
+        busy = free_port()
+        taken.bind((second[0], busy))
         tries: list[int] = []
         original = sockets._bind
 
         def bind(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
-            if kind == socket.SOCK_DGRAM:
+            if port == 0:
                 tries.append(port)
                 port = busy if len(tries) == 1 else port
             return original(host, port, kind)
 
         monkeypatch.setattr(sockets, "_bind", bind)
-        with bound(("127.0.0.1", 0)) as ((udp, tcp),):
-            assert udp.getsockname() == tcp.getsockname()
-            assert udp.getsockname()[1] != busy
-            assert tries == [0, 0]
+        with bound(("0.0.0.0", 0)) as pairs:
+            assert len({sock.getsockname()[1] for pair in pairs for sock in pair} - {busy}) == 1
+            assert len(pairs) == 2
+            assert len(tries) > 1
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM], ids=["udp", "tcp"])
 def test_a_taken_port_is_told_with_what_to_do(kind: socket.SocketKind) -> None:
-    with taken(kind) as port:
+    with taken(kind, free_port()) as port:
         with pytest.raises(OperatorError) as told:
             bind_pairs(("127.0.0.1", port))
         where, why = f"listen 127.0.0.1:{port}: Address already in use", "another process has it"
@@ -113,10 +119,9 @@ def test_ipv6_sockets_leave_ipv4_alone() -> None:
     with bound(("::1", 0)) as ((udp, tcp),):
         for sock in (udp, tcp):
             assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
-    for _ in range(20):  # the port of that number may be somebody else's
-        with bound(("::1", 0)) as ((udp, _tcp),), suppress(OperatorError), bound(("127.0.0.1", udp.getsockname()[1])):
-            return
-    pytest.fail("no port of both families")
+    port = free_port()
+    with bound(("::1", port)), bound(("127.0.0.1", port)):
+        pass
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.53", "::1", "192.0.2.1"])

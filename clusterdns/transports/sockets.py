@@ -3,6 +3,8 @@
 import errno
 import resource
 import socket
+from collections.abc import Sequence
+from contextlib import ExitStack
 from ipaddress import ip_address
 
 from clusterdns.errors import OperatorError
@@ -45,17 +47,14 @@ def bind_pairs(listen: Address) -> list[tuple[socket.socket, socket.socket]]:
     addresses = local_addresses(host)
     if not addresses:
         raise OperatorError(f"listen {address_text(listen)}: no interface has an address of this family; leave it out")
-    pairs: list[tuple[socket.socket, socket.socket]] = []
-    try:
-        for address in addresses:
-            pairs.append(_bind_pair(address, port))
-            port = pairs[0][0].getsockname()[1]
-    except OSError as fault:
-        for pair in pairs:
-            for sock in pair:
-                sock.close()
-        raise OperatorError(f"listen {address_text(listen)}: {_why(fault)}") from None
-    return pairs
+    for attempt in range(_PORT_TRIES):
+        try:
+            return _bind_all(addresses, port)
+        except OSError as fault:
+            # A port that one socket found free may be taken for the next.
+            if port or fault.errno != errno.EADDRINUSE or attempt == _PORT_TRIES - 1:
+                raise OperatorError(f"listen {address_text(listen)}: {_why(fault)}") from None
+    raise AssertionError("the last attempt returns or raises")
 
 
 def address_text(address: Address) -> str:
@@ -78,17 +77,16 @@ def _why(fault: OSError) -> str:
     return f"{fault.strerror}; {remedy}" if remedy else str(fault.strerror)
 
 
-def _bind_pair(host: str, port: int) -> tuple[socket.socket, socket.socket]:
-    for attempt in range(_PORT_TRIES):
-        udp = _bind(host, port, socket.SOCK_DGRAM)
-        try:
-            return udp, _bind(host, udp.getsockname()[1], socket.SOCK_STREAM)
-        except OSError as fault:
-            udp.close()
-            # A port that UDP found free may be taken on TCP.
-            if port or fault.errno != errno.EADDRINUSE or attempt == _PORT_TRIES - 1:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+def _bind_all(hosts: Sequence[str], port: int) -> list[tuple[socket.socket, socket.socket]]:
+    """All on the port that the first one has.  Raises OSError, and leaves none open."""
+    with ExitStack() as opened:
+        pairs = []
+        for host in hosts:
+            udp = opened.enter_context(_bind(host, port, socket.SOCK_DGRAM))
+            port = udp.getsockname()[1]
+            pairs.append((udp, opened.enter_context(_bind(host, port, socket.SOCK_STREAM))))
+        opened.pop_all()
+        return pairs
 
 
 def _bind(host: str, port: int, kind: socket.SocketKind) -> socket.socket:

@@ -14,10 +14,11 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+from ports import free_port
 
 from live.clusters import DOMAIN
 from live.control_plane import binary, reachable
-from live.processes import free_port, running
+from live.processes import running
 
 Ask = Callable[[bytes, str], bytes | None]  # (query, "udp" | "tcp") -> response
 

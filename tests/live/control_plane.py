@@ -15,8 +15,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ports import free_port
+
 from live.api import Api
-from live.processes import Program, free_port, running, wait_until
+from live.processes import Program, running, wait_until
 
 VARIABLE = "KUBEBUILDER_ASSETS"
 SERVICE_CIDR = "10.96.0.0/12,fd00:10:96::/112"  # the default of our service_cidr

@@ -1,6 +1,5 @@
 """Processes that a live test starts: on free ports of 127.0.0.1, each ended by its own id."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,17 +9,6 @@ from pathlib import Path
 PATIENCE = 120.0  # seconds; only a fault ever waits so long
 _POLL = 0.05
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL: an API server with connected watchers does not end by itself
-
-
-def free_port() -> int:
-    """One that is free over UDP and TCP; CoreDNS would silently share a taken one (SO_REUSEPORT)."""
-    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-        port: int = tcp.getsockname()[1]
-        try:
-            udp.bind(("127.0.0.1", port))
-        except OSError:
-            return free_port()
-        return port
 
 
 class Program:

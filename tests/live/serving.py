@@ -11,8 +11,9 @@ import dns.edns
 import dns.message
 import dns.query
 import dns.rcode
+from ports import free_port
 
-from live.processes import Program, free_port
+from live.processes import Program
 
 
 class Serve(NamedTuple):

@@ -1,0 +1,37 @@
+"""Ports that are free and stay so: below those that the kernel gives to every socket that asks for any port."""
+
+import errno
+import random
+import socket
+from pathlib import Path
+
+_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_LOWEST = 10_000
+_HOSTS = ("127.0.0.1", "127.0.0.2", "::1")
+_KINDS = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
+_random = random.Random()
+_given: set[int] = set()
+
+
+def free_port() -> int:
+    """Of UDP and TCP alike, on every loopback address that a test listens on; another one each time."""
+    for _ in range(100):
+        port = _random.randrange(_LOWEST, _lowest_ephemeral())
+        if port not in _given and all(_is_free(host, port, kind) for host in _HOSTS for kind in _KINDS):
+            _given.add(port)
+            return port
+    raise AssertionError("no port is free")
+
+
+def _lowest_ephemeral() -> int:
+    lowest = int(_EPHEMERAL.read_text().split()[0]) if _EPHEMERAL.exists() else 32768
+    return lowest if lowest > _LOWEST + 1000 else 65536
+
+
+def _is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as sock:
+        try:
+            sock.bind((host, port))
+        except OSError as fault:
+            return fault.errno != errno.EADDRINUSE  # an address that this machine lacks takes nothing
+    return True
