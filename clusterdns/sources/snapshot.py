@@ -17,16 +17,15 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from sys import intern
 from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from clusterdns.cluster.events import Kind
-from clusterdns.cluster.model import Endpoint, Endpoints, EndpointSlice, Key, Namespace, Object, Pod, Service
+from clusterdns.cluster.model import Object
 from clusterdns.collector import collector_paused
+from clusterdns.sources.packed import TYPES, shared_again
 from clusterdns.sources.whole import write_whole
 
 logger = logging.getLogger("clusterdns.snapshot")
@@ -39,10 +38,7 @@ _FORMAT = 1
 _HEAD = b"%s%d\n" % (_MAGIC, _FORMAT)
 _DIGEST_OCTETS = 16
 _AT_ONCE = 16  # objects encoded or decoded in one step, which holds the interpreter: a slice may have 1,000 endpoints
-_TYPES: dict[Kind, type[Object]] = {
-    one.__name__: one for one in (Namespace, Service, EndpointSlice, Endpoints, Pod)
-}  # what a source of such objects says
-_DECODERS = {kind: msgspec.msgpack.Decoder(list[one]) for kind, one in _TYPES.items()}  # type: ignore[valid-type]
+_DECODERS = {kind: msgspec.msgpack.Decoder(list[one]) for kind, one in TYPES.items()}  # type: ignore[valid-type]
 
 Objects = Mapping[Kind, Sequence[Object]]
 
@@ -135,7 +131,7 @@ class SnapshotFile:
             while piece := _piece(pieces):
                 kind, found = msgspec.msgpack.decode(piece, type=tuple[str, msgspec.Raw])
                 if kind in objects:
-                    objects[kind] += map(_shared, _DECODERS[kind].decode(found))
+                    objects[kind] += map(shared_again, _DECODERS[kind].decode(found))
         return Snapshot(header.written, objects)
 
 
@@ -191,18 +187,6 @@ def _pieces(header: Header, objects: Objects) -> Iterator[bytes]:
         for at in range(0, len(items), _AT_ONCE):
             yield msgspec.msgpack.encode((kind, items[at : at + _AT_ONCE]))
     yield b""
-
-
-def _shared(item: Object) -> Object:
-    """With one string for all objects that say the same: a node has thousands of endpoints."""
-    key = Key(intern(item.key.namespace), item.key.name)
-    if not isinstance(item, EndpointSlice):
-        return replace(item, key=key)
-    service = Key(intern(item.service.namespace), item.service.name)
-    endpoints = [
-        Endpoint(one.address, one.conditions, one.hostname, intern(one.node), one.target) for one in item.endpoints
-    ]
-    return replace(item, key=key, service=service, endpoints=tuple(endpoints))
 
 
 def _piece(pieces: gzip.GzipFile) -> bytes:
