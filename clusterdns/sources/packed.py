@@ -1,4 +1,4 @@
-"""Objects in MessagePack, which is read ten times as fast as what people write: a snapshot, another process's work."""
+"""Objects in MessagePack, which is read ten times as fast as what people write."""
 
 from functools import lru_cache
 from sys import intern
