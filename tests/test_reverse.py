@@ -31,10 +31,12 @@ def steps(addresses: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[dict[by
     return st.lists(st.dictionaries(addresses, holders, max_size=40), max_size=6)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _small_chunks() -> Iterator[None]:
+@pytest.fixture(autouse=True, scope="module", params=[0, 10], ids=["many", "few"])
+def _small_chunks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Both ways of ``AddressIndex.changed``."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reverse, "_CHUNK", CHUNK)
+        patch.setattr(reverse, "_FEW", request.param)
         yield
 
 
@@ -89,6 +91,15 @@ def test_addresses_that_come_one_by_one_leave_chunks_at_least_half_full() -> Non
     for number in range(400):
         index = changed(index, {(number * 7919 % 65536).to_bytes(4): (KEYS[0],)})
     assert len(index.chunks) <= 2 * 400 / CHUNK + 1
+
+
+def test_a_change_of_one_address_leaves_all_other_chunks_as_they_are() -> None:
+    index = changed(AddressIndex(), {bytes((10, 0, 0, low)): (KEYS[0],) for low in range(0, 250, 2)})
+    one: dict[bytes, Holders]
+    for one in ({bytes((10, 0, 0, 100)): ()}, {bytes((10, 0, 0, 101)): (KEYS[1],)}):
+        after = changed(index, one)
+        kept = {id(chunk) for chunk in index.chunks} & {id(chunk) for chunk in after.chunks}
+        assert len(kept) == len(index.chunks) - 1
 
 
 @given(any_address)

@@ -22,12 +22,23 @@ IN_ADDR = Name(b"\x07in-addr\x04arpa\x00")
 IP6 = Name(b"\x03ip6\x04arpa\x00")
 
 _CHUNK = 512  # addresses; a change of one address copies this many references
+_FEW = 64  # addresses that are changed at once, in 0.2 ms
 _SORTED_AT_ONCE = 4096  # in about 1 ms
 
 
 class _Chunk(Struct, frozen=True, gc=False):
     addresses: tuple[bytes, ...]
     holders: tuple[Holders, ...]
+
+    def edited(self, changed: list[bytes], changes: dict[bytes, Holders]) -> "list[_Chunk]":
+        """What takes its place when the addresses *changed* have the holders that *changes* says."""
+        addresses, holders = list(self.addresses), list(self.holders)
+        for address in changed:
+            place, now = bisect_left(addresses, address), changes[address]
+            there = place < len(addresses) and addresses[place] == address
+            addresses[place : place + there] = [address] if now else []
+            holders[place : place + there] = [now] if now else []
+        return list(_cut(addresses, holders))
 
 
 class AddressIndex(Struct, frozen=True):
@@ -69,6 +80,8 @@ class AddressIndex(Struct, frozen=True):
         """
         if not changes:
             return self
+        if self.chunks and len(changes) <= _FEW:
+            return self._edited(changes)
         touched: set[int] = set()
         for few in _pieces(list(changes)) if self.chunks else ():
             touched.update(bisect_right(self.starts, address) - 1 for address in few)
@@ -89,6 +102,17 @@ class AddressIndex(Struct, frozen=True):
             chunks += yield from _held(order[begin:end], changes)
             begin = end
         return _index(chunks)
+
+    def _edited(self, changes: dict[bytes, Holders]) -> "AddressIndex":
+        """As ``changed`` for the few addresses of a Service or two, at once: most rounds of a cluster are such."""
+        touched: defaultdict[int, list[bytes]] = defaultdict(list)
+        for address in changes:
+            touched[max(0, bisect_right(self.starts, address) - 1)].append(address)
+        starts, chunks = list(self.starts), list(self.chunks)
+        for at in sorted(touched, reverse=True):  # from the end, so that those before stay where they are
+            chunks[at : at + 1] = pieces = self.chunks[at].edited(touched[at], changes)
+            starts[at : at + 1] = [piece.addresses[0] for piece in pieces]
+        return AddressIndex(tuple(starts), tuple(chunks))
 
 
 class Addresses(Struct, frozen=True):
@@ -197,7 +221,7 @@ def _first(gained: Heaps, octets: int) -> Generator[None, None, AddressIndex]:
             addresses += few
             holders += [keys if len(keys) == 1 else tuple(sorted(keys)) for keys in map(heap.__getitem__, few)]
             yield
-    return _index((yield from _cut(addresses, holders)))
+    return _index((yield from _listed(_cut(addresses, holders))))
 
 
 def _index(chunks: list[_Chunk]) -> AddressIndex:
@@ -242,18 +266,23 @@ def _held(order: list[bytes], changes: dict[bytes, Holders]) -> Generator[None, 
         addresses += few if all(found) else [address for address, keys in zip(few, found, strict=True) if keys]
         holders += filter(None, found)
         yield
-    return (yield from _cut(addresses, holders))
+    return (yield from _listed(_cut(addresses, holders)))
 
 
-def _cut(addresses: list[bytes], holders: list[Holders]) -> Generator[None, None, list[_Chunk]]:
+def _listed(chunks: Iterator[_Chunk]) -> Generator[None, None, list[_Chunk]]:
+    found = []
+    for chunk in chunks:
+        found.append(chunk)
+        yield
+    return found
+
+
+def _cut(addresses: list[bytes], holders: list[Holders]) -> Iterator[_Chunk]:
     """As few chunks as can hold them, of about equal size: a full chunk that gets one more becomes two halves."""
     count = -(-len(addresses) // _CHUNK)
     size = -(-len(addresses) // count) if count else 1
-    chunks = []
     for at in range(0, len(addresses), size):
-        chunks.append(_Chunk(tuple(addresses[at : at + size]), tuple(holders[at : at + size])))
-        yield
-    return chunks
+        yield _Chunk(tuple(addresses[at : at + size]), tuple(holders[at : at + size]))
 
 
 def reverse_name(address: bytes) -> Name:
