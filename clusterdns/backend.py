@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from clusterdns.cluster.events import LiveSource, Source
@@ -16,7 +16,7 @@ from clusterdns.engine.responders import Responders
 from clusterdns.errors import BackendError, Problem
 from clusterdns.forward.stages import Forwarder
 from clusterdns.histogram import PROGRAMMING, Histogram
-from clusterdns.live import Known, Live
+from clusterdns.live import Known, Live, Reach
 from clusterdns.options import controller_options, file_limits, manners, plugins, serves, telling, zone_options
 from clusterdns.problem_log import log_news
 from clusterdns.publish import Publisher
@@ -73,13 +73,13 @@ class Backend:
         self.source: Source
         self.live: Live | None = None
         if live:
-            source, server = kubernetes_source(settings)
+            source, reach = kubernetes_source(settings)
             self.live = Live(
                 source,
                 self.publisher,
                 self.world.state.snapshot,
                 self.responders.mark_stale,
-                server=server,
+                reach=reach,
                 domain=settings.domain,
                 state_dir=settings.state_dir,
             )
@@ -186,25 +186,24 @@ class Backend:
             )
 
 
-def kubernetes_source(settings: Settings) -> tuple[LiveSource, Callable[[], Awaitable[str]]]:
-    """The source, and what gives the API server's URL or raises OperatorError for what only a person can mend."""
+def kubernetes_source(settings: Settings) -> tuple[LiveSource, Reach]:
+    """Asks nobody yet."""
     # A quarter of a second to import, which only a server of a cluster has to take.
     from clusterdns.sources.kubernetes.in_cluster import InCluster  # noqa: PLC0415
     from clusterdns.sources.kubernetes.kubeconfig import Kubeconfig  # noqa: PLC0415
     from clusterdns.sources.kubernetes.source import Kubernetes  # noqa: PLC0415
 
     credentials = Kubeconfig(settings.kubeconfig) if settings.kubeconfig else InCluster(os.environ)
+    source = Kubernetes(credentials, pods=settings.pods == "verified")
 
-    async def server() -> str:
-        url = await credentials.server()
+    async def check() -> None:
         try:
             async with asyncio.timeout(CREDENTIALS_SECONDS):
-                await credentials.access()
+                await source.client.prepare()
         except (BackendError, TimeoutError) as fault:  # it may mend itself, and the source goes on trying
-            logger.warning("kubernetes: %s", fault or f"{credentials.origin}: no credentials yet")
-        return url
+            logger.warning("kubernetes: %s", str(fault) or f"{credentials.origin}: no credentials yet")
 
-    return Kubernetes(credentials, pods=settings.pods == "verified"), server
+    return source, Reach(credentials.server, check)
 
 
 def _tell_failure(failed: Callable[[BaseException], None], task: asyncio.Task[None]) -> None:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -27,6 +28,13 @@ class Known(Struct, frozen=True):
     written: float | None  # Unix seconds of the snapshot that they are; None: they are what the API said
 
 
+class Reach(NamedTuple):
+    """How the API is reached.  Both raise OperatorError for what only a person can mend."""
+
+    server: Callable[[], Awaitable[str]]  # gives its URL
+    check: Callable[[], Awaitable[None]]  # tries the credentials, for some seconds at most
+
+
 class Live:
     """Of one Backend."""
 
@@ -37,17 +45,17 @@ class Live:
         held: Callable[[Kind], Sequence[Object]],
         mark: Callable[[str], None],
         *,
-        server: Callable[[], Awaitable[str]],
+        reach: Reach,
         domain: str,
         state_dir: str,
         wall: Callable[[], float] = time.time,
     ) -> None:
         """*held*: the objects of a kind as of the last round.  *mark* gets what every answer is marked with, or "".
 
-        *server* gives the API server's URL, or raises OperatorError.  *wall*: Unix seconds.
+        *wall*: Unix seconds.
         """
         self._source, self._publisher, self._held, self._mark = source, publisher, held, mark
-        self._server, self._domain, self._state_dir, self._wall = server, domain, state_dir, wall
+        self._reach, self._domain, self._state_dir, self._wall = reach, domain, state_dir, wall
         self._url = ""
         self._written: float | None = None  # of the snapshot that is served
         self._restoring = False
@@ -57,20 +65,25 @@ class Live:
     async def begin(self, known: Known | None) -> None:
         """Publishes what is known before the API is asked: *known*, else the snapshot, else nothing.
 
-        Raises OperatorError where nobody can say how to reach the API.
+        Raises OperatorError where nobody can say how to reach the API.  Wrong credentials are no reason not to serve a
+        snapshot: then they are told by the source, which goes on trying, and nothing waits for a slow plugin.
         """
-        self._url = await self._server()
+        self._url = await self._reach.server()
         file = SnapshotFile(self._state_dir, Identity(self._url, self._domain)) if self._state_dir else None
         self._keeper = SnapshotKeeper(file, self._collect) if file else None
         if known and known.server == self._url and not known.objects.keys() ^ {*self._kinds()}:
+            await self._reach.check()
             await self._restore(known.objects, known.written)
-        elif known is None and file and (found := await asyncio.to_thread(file.load, self._kinds())):
+            return
+        if known is None and file and (found := await asyncio.to_thread(file.load, self._kinds())):
             logger.warning(
                 "kubernetes: serving the last good state (%s, of %s) until the API has been read",
                 file.path,
                 _moment(found.written),
             )
             await self._restore(found.objects, found.written)
+            return
+        await self._reach.check()
 
     async def run(self) -> None:
         """Keeps the state on disk; endless where it is to be kept."""

@@ -17,6 +17,7 @@ from clusterdns.sources.kubernetes.access import Access
 from clusterdns.sources.kubernetes.exec_plugin import ExecConfig, ExecPlugin
 from clusterdns.sources.kubernetes.kubeconfig import Kubeconfig
 
+TLS = Path(__file__).parent / "tls"
 VERSION = "client.authentication.k8s.io/v1"
 ACCESS = Access("https://10.0.0.1", b"PEM", headers=(("Impersonate-User", "dns"),))
 
@@ -105,10 +106,12 @@ def test_what_it_is_told(command: Callable[..., Command], tmp_path: Path) -> Non
     }
 
 
-def test_a_certificate(command: Callable[..., Command]) -> None:
-    made = command(f"echo '{credential(clientCertificateData='CERT', clientKeyData='KEY')}'")
+def test_a_certificate(command: Callable[..., Command], tmp_path: Path) -> None:
+    certificate, key = ((TLS / f"{name}.pem").read_text() for name in ("certificate", "key"))
+    (tmp_path / "said").write_text(credential(clientCertificateData=certificate, clientKeyData=key))
+    made = command(f"cat {tmp_path}/said")
     found = asyncio.run(made.plugin.complete(ACCESS, renew=False))
-    assert (found.certificate, found.key, found.headers) == (b"CERT", b"KEY", ACCESS.headers)
+    assert (found.certificate, found.key, found.headers) == (certificate.encode(), key.encode(), ACCESS.headers)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +124,7 @@ def test_a_certificate(command: Callable[..., Command]) -> None:
         (f"echo '{credential()}'", "printed neither a token nor a certificate"),
         (f"echo '{credential(clientKeyData='KEY')}'", "printed neither a token nor a certificate"),
         (f"echo '{credential(clientCertificateData='CERT')}'", "without its key"),
+        (f"echo '{credential(clientCertificateData='CERT', clientKeyData='KEY')}'", "a key that cannot be used"),
         (f"echo '{credential(token='x')}' | sed s/v1/v2/", "not what was asked for"),
     ],
 )
@@ -130,12 +134,48 @@ def test_failures_may_mend_themselves(command: Callable[..., Command], script: s
         with pytest.raises(BackendError, match=message):
             asyncio.run(made.headers())
         assert made.runs == run
+        made.hands.advance(1)
+
+
+def test_one_that_fails_is_run_ever_more_rarely(command: Callable[..., Command]) -> None:
+    """Whoever asks meanwhile is told how it failed; one that went well makes a new beginning."""
+
+    async def main() -> None:
+        made = command(f"test -e mended && echo '{credential(token='x')}' || {{ echo sorry >&2; exit 3; }}")
+        script = made.folder / "plugin"
+        script.write_text(script.read_text().replace("mended", f"{made.folder}/mended"))
+        began, runs_at = made.hands.now, list[float]()
+        while made.hands.now < began + 100:
+            with pytest.raises(BackendError, match="status 3: sorry"):
+                await made.headers()
+            if made.runs > len(runs_at):
+                runs_at.append(made.hands.now - began)
+            made.hands.advance(0.5)
+        assert runs_at == [0, 1, 3, 7, 15, 31, 61, 91]
+        (made.folder / "mended").touch()
+        made.hands.advance(30)
+        await made.headers()
+        (made.folder / "mended").unlink()
+        for runs in (10, 11):
+            with pytest.raises(BackendError, match="sorry"):
+                await made.headers(renew=True)
+            assert made.runs == runs
+            made.hands.advance(1)
+
+    asyncio.run(main())
 
 
 def test_one_that_hangs_is_ended(command: Callable[..., Command]) -> None:
     made = command("exec sleep 600", patience=0.2)
     with pytest.raises(BackendError, match=r"gave no credentials within 0\.2 s"):
         asyncio.run(made.headers())
+
+
+def test_what_one_that_hangs_has_started_ends_with_it(command: Callable[..., Command]) -> None:
+    """It would hold the pipe open that its credentials are read from, and nobody would ever have any."""
+    made = command("sleep 600; echo", patience=0.2)
+    with pytest.raises(BackendError, match=r"gave no credentials within 0\.2 s"):
+        asyncio.run(asyncio.wait_for(made.headers(), 60))
 
 
 @pytest.mark.parametrize(

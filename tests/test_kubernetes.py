@@ -574,7 +574,7 @@ def test_no_cluster_is_the_operators_business() -> None:
     async def main() -> None:
         source = Kubernetes(InCluster({}))
         with pytest.raises(OperatorError, match="KUBERNETES_SERVICE_HOST"):
-            await anext(source.rounds())
+            await source.client.prepare()
 
     asyncio.run(main())
 

@@ -36,6 +36,7 @@ class Life:
     def __init__(self, folder: Path, api: FakeApi, **settings: Any) -> None:
         self.folder, self.api, self.settings = folder, api, settings
         self.path = folder / "clusterdns.yaml"
+        self.user: dict[str, Any] = {}  # of the kubeconfig
         self.write()
         self.server = Server(self.load, str(self.path))
         self.http = ""
@@ -43,8 +44,9 @@ class Life:
     def write(self, **settings: Any) -> None:
         kubeconfig = self.folder / "kubeconfig"
         cluster = {"name": "fake", "cluster": {"server": self.api.url}}
-        context = {"name": "fake", "context": {"cluster": "fake", "user": ""}}
+        context = {"name": "fake", "context": {"cluster": "fake", "user": "fake"}}
         config = {"clusters": [cluster], "contexts": [context], "current-context": "fake"}
+        config["users"] = [{"name": "fake", "user": self.user}]
         kubeconfig.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **config}))
         lines: dict[str, Any] = {"source": "kubernetes", "kubeconfig": str(kubeconfig), "answer_order": "fixed"}
         lines |= {"listen": ["127.0.0.1:0"], "http": ["127.0.0.1:0"], "lameduck": 0} | self.settings | settings

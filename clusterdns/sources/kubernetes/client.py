@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -68,11 +69,13 @@ class Client:
         return self._credentials.origin
 
     async def prepare(self) -> None:
-        """Raises OperatorError where the credentials cannot be used; whether the server is there does not matter."""
-        try:
-            await self._enter()
-        except ApiError:
-            return  # may mend itself
+        """Looks at the credentials; whether the server is there does not matter.
+
+        Raises OperatorError where only a person can mend them, ApiError where they may mend themselves.  Afterwards
+        both are the latter: what can go wrong at a start must not end a server that runs.
+        """
+        async with self._opening:
+            await self._context(await self._access())
 
     async def close(self) -> None:
         session, self._session = self._session, None
@@ -161,11 +164,7 @@ class Client:
     async def _enter(self) -> tuple[Access, aiohttp.ClientSession]:
         """Raises OperatorError or ApiError."""
         async with self._opening:
-            renew, self._renew = self._renew, False  # where that fails, those that we have may do all the same
-            try:
-                access = await self._credentials.access(renew=renew)
-            except BackendError as error:
-                raise ApiError(Reason.CREDENTIALS, str(error)) from None
+            access = await self._access()
             self._headers = access.headers
             self.server = access.server
             session = self._session
@@ -173,14 +172,26 @@ class Client:
                 session = await self._open(access)
             return access, session
 
-    async def _open(self, access: Access) -> aiohttp.ClientSession:
+    async def _access(self) -> Access:
+        """Raises OperatorError or ApiError."""
+        renew, self._renew = self._renew, False  # where that fails, those that we have may do all the same
         try:
-            context = await asyncio.to_thread(tls_context, access)
+            return await self._credentials.access(renew=renew)
+        except BackendError as error:
+            raise ApiError(Reason.CREDENTIALS, str(error)) from None
+
+    async def _context(self, access: Access) -> ssl.SSLContext:
+        """Raises OperatorError."""
+        try:
+            return await asyncio.to_thread(tls_context, access)
         except (OSError, ValueError) as error:
             told = shortened(str(error))
             raise OperatorError(
                 f"{self.origin}: its certificates or its key cannot be used: {told}; write them as PEM, not encrypted"
             ) from None
+
+    async def _open(self, access: Access) -> aiohttp.ClientSession:
+        context = await self._context(access)
         await self.close()
         connector = aiohttp.TCPConnector(limit=0, ssl=context, socket_factory=_socket)
         self._session = aiohttp.ClientSession(

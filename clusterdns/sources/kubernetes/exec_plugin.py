@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import contextlib
 import os
+import signal
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
@@ -12,11 +14,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from clusterdns.errors import BackendError, OperatorError, printable, shortened
-from clusterdns.sources.kubernetes.access import Access
+from clusterdns.sources.kubernetes.access import Access, tls_context
 from clusterdns.sources.kubernetes.pace import Clock
 
 VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 PATIENCE = 30.0  # seconds
+LONGEST = 30.0  # seconds between two runs of one that fails; the first pause is one
 _EARLY = 10.0  # seconds before they expire that new ones are asked for
 
 
@@ -51,7 +54,7 @@ class _ExecCredential(Struct, rename="camel"):
 
 
 class ExecPlugin:
-    """Keeps what the command said until it expires."""
+    """Keeps what the command said until it expires, and how it failed until it is worth another try."""
 
     def __init__(self, config: ExecConfig, folder: Path, origin: str, clock: Clock, patience: float = PATIENCE) -> None:
         """*folder*: what a command with a slash in it is relative to."""
@@ -60,6 +63,8 @@ class ExecPlugin:
         self._status = _Status()
         self._until = -inf  # wall clock
         self._lock = asyncio.Lock()  # one run serves all who wait
+        self._failure = ""  # of the last run
+        self._pause, self._next = 0.0, -inf  # seconds behind a failure; when the next run may be, monotonic
 
     async def complete(self, access: Access, *, renew: bool) -> Access:
         """Raises OperatorError where it cannot be run, BackendError where it fails."""
@@ -68,9 +73,7 @@ class ExecPlugin:
             outdated = self._clock.wall() >= self._until or (renew and self._status is known)
             if outdated:
                 self._check()
-                self._status = self._read(await self._run(access))
-                expires = self._status.expiration_timestamp
-                self._until = expires.timestamp() - _EARLY if expires else inf
+                await self._ask(access)
         status = self._status
         headers = tuple(one for one in access.headers if one[0] != "Authorization" or not status.token)
         if status.token:
@@ -81,6 +84,21 @@ class ExecPlugin:
             certificate=(status.client_certificate_data or "").encode() or access.certificate,
             key=(status.client_key_data or "").encode() or access.key,
         )
+
+    async def _ask(self, access: Access) -> None:
+        """A run takes a process and perhaps the patience of whom it asks: one that fails is not run for every try."""
+        if self._clock.monotonic() < self._next:
+            raise BackendError(self._failure)
+        try:
+            status = self._read(await self._run(access))
+            await self._try(status)
+        except BackendError as failure:
+            self._failure, self._pause = str(failure), min(LONGEST, 2 * self._pause or 1.0)
+            self._next = self._clock.monotonic() + self._pause
+            raise
+        self._status, self._pause, self._next = status, 0.0, -inf
+        expires = status.expiration_timestamp
+        self._until = expires.timestamp() - _EARLY if expires else inf
 
     def _check(self) -> None:
         if self.config.api_version not in VERSIONS:
@@ -105,6 +123,7 @@ class ExecPlugin:
                 stdout=pipe,
                 stderr=pipe,
                 env=os.environ | environment,
+                start_new_session=True,  # so that its children end with it: they may hold the pipes open
             )
         except (OSError, ValueError) as error:
             told = error.strerror if isinstance(error, OSError) else str(error)
@@ -116,7 +135,8 @@ class ExecPlugin:
             raise self._failed(f"gave no credentials within {self._patience:g} s") from None
         finally:
             if process.returncode is None:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         if process.returncode:
             told = shortened(complaints.decode(errors="replace").strip()) or "it said nothing"
@@ -152,6 +172,15 @@ class ExecPlugin:
         if (expires := status.expiration_timestamp) and expires.tzinfo is None:
             return replace(status, expiration_timestamp=expires.replace(tzinfo=UTC))
         return status
+
+    async def _try(self, status: _Status) -> None:
+        """What cannot be used would be kept until the server refuses it, whom nobody can ask with it."""
+        certificate, key = ((text or "").encode() for text in (status.client_certificate_data, status.client_key_data))
+        try:
+            await asyncio.to_thread(tls_context, Access("", certificate=certificate, key=key))
+        except (OSError, ValueError) as error:
+            told = shortened(str(error))
+            raise self._failed(f"printed a certificate or a key that cannot be used: {told}") from None
 
     def _wrong(self, problem: str, remedy: str) -> OperatorError:
         return OperatorError(printable(f'{self._origin}: exec plugin "{self.config.command}": {problem}; {remedy}'))

@@ -92,11 +92,10 @@ class Kubernetes:
         return WholeObjects(wanted, Scope(namespace, name, selector), self.client.get, asyncio.get_running_loop())
 
     async def rounds(self) -> AsyncIterator[Sequence[Event]]:
-        """See ``events.Source``.  Raises OperatorError before the first round if the credentials are wrong.
+        """See ``events.Source``.  The first round comes when every kind has been listed.
 
-        The first round comes when every kind has been listed.
+        Never ends and raises nothing: credentials that cannot be used are a fault of the requests, and tried again.
         """
-        await self.client.prepare()
         tasks = [asyncio.create_task(one.run()) for one in self._reflectors]
         try:
             for one in self._reflectors:
