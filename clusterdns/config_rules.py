@@ -1,8 +1,10 @@
 """What settings mean together: combinations that mean nothing are refused."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from clusterdns.forward.ourselves import certain, places, reached
+from clusterdns.forward.servers import is_file, parse_server
 from clusterdns.zone.names import is_below, parse_name
 from clusterdns.zone.reverse import is_reverse, zones_of
 
@@ -22,6 +24,7 @@ def disagreements(settings: "Settings", named: Collection[str]) -> Iterator[tupl
     yield from _zones(settings, named)
     yield from _source(settings)
     yield from _forwarding(settings)
+    yield from asks_itself(settings, certain)
     if settings.namespaces and settings.namespace_labels:
         yield "namespace_labels", "namespaces is set, too; keep one of them"
     if settings.ignore_empty_service and settings.noendpoints:
@@ -48,6 +51,19 @@ def _forwarding(settings: "Settings") -> Iterator[tuple[str, str]]:
                 yield "stub_domains", f"{suffix} lies in {name}, whose reverse names are ours; leave it out"
     if settings.cache_min_ttl > min(settings.cache_max_ttl, settings.cache_max_negative_ttl):
         yield "cache_min_ttl", "it is longer than answers may be kept at most; lower it"
+
+
+def asks_itself(settings: "Settings", local: Callable[[str], Iterable[str]]) -> Iterator[tuple[str, str]]:
+    """As ``disagreements``: upstreams that are this server.  *local*: the addresses that a wildcard stands for.
+
+    What a ``resolv.conf`` names is nobody's mistake, and left out when it is read.
+    """
+    own = places(settings.listen, local)
+    named = [("upstream", settings.upstream), *(("stub_domains", servers) for _, servers in settings.stub_domains)]
+    for name, servers in named:
+        for text in servers:
+            if not is_file(text) and reached(parse_server(text)) in own:
+                yield name, f"{text} is where this server listens, and it would ask itself; name another server"
 
 
 def _source(settings: "Settings") -> Iterator[tuple[str, str]]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from clusterdns.config import Settings
+from clusterdns.config_rules import asks_itself
+from clusterdns.errors import OperatorError
 from clusterdns.forward.admission import Limits
 from clusterdns.forward.asking import Prefetch
 from clusterdns.forward.cache import Cache
@@ -14,8 +16,10 @@ from clusterdns.forward.choosing import Policy
 from clusterdns.forward.inspecting import Inspection
 from clusterdns.forward.kept import Bounds
 from clusterdns.forward.membership import Upstreams
+from clusterdns.forward.ourselves import Own, places
 from clusterdns.forward.stages import Forwarder, Terms
 from clusterdns.options import routes, serves, zone_options
+from clusterdns.transports.sockets import local_addresses
 from clusterdns.views.status import UpstreamStatus
 
 _MARK = os.urandom(8)  # of this process, whatever is reloaded
@@ -49,6 +53,9 @@ class Forwarding:
 
     def turn_to(self, settings: Settings, forwarder: Forwarder | None) -> None:
         """*forwarder*, from ``of``, is asked from now on.  Who waits for the one before is still told."""
+        for group in forwarder.groups if forwarder else ():
+            if isinstance(group, Upstreams):
+                group.membership.own = _own(settings)
         before, self.forwarder, self._key = self.forwarder, forwarder, _key(settings)
         if before and before is not forwarder:
             self._end(before, patient=True)
@@ -106,6 +113,13 @@ class Forwarding:
         task.add_done_callback(self._ending.discard)
 
 
+def sensible(settings: Settings) -> Settings:
+    """*settings*, whose upstreams are others.  Raises OperatorError for one that is this server on this machine."""
+    if problems := [f"{name}: {problem}" for name, problem in asks_itself(settings, local_addresses)]:
+        raise OperatorError("\n".join(problems))
+    return settings
+
+
 async def _ended(forwarder: Forwarder, *, patient: bool) -> None:
     try:
         if patient:
@@ -134,8 +148,10 @@ def _made(settings: Settings, pressed: Callable[[], bool]) -> Forwarder | None:
     terms = Terms(_MARK, limits, settings.forward_timeout, None if settings.prefetch else _NO_PREFETCH)
     members = [servers for _, servers in settings.stub_domains] + [settings.upstream]
     budget = settings.forward_timeout - _MARGIN
-    groups = [
-        Upstreams(servers, cast("Policy", settings.forward_policy), budget=budget, tcp=settings.forward_tcp)
-        for servers in members
-    ]
+    policy, ourselves = cast("Policy", settings.forward_policy), _own(settings)
+    groups = [Upstreams(servers, policy, budget=budget, tcp=settings.forward_tcp, own=ourselves) for servers in members]
     return Forwarder(own, groups, Cache(bounds), terms, time.monotonic, asyncio.get_running_loop(), pressed)
+
+
+def _own(settings: Settings) -> Own:
+    return places(settings.listen, local_addresses)

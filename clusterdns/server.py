@@ -20,7 +20,7 @@ from clusterdns.cluster.model import Service
 from clusterdns.config import Settings
 from clusterdns.controllers.memory import Memory
 from clusterdns.errors import BackendError, OperatorError
-from clusterdns.forwarding import Forwarding
+from clusterdns.forwarding import Forwarding, sensible
 from clusterdns.metrics import Sample
 from clusterdns.pauses import Pauses
 from clusterdns.query_log import QueryLogs, Wanted, to_standard_output
@@ -74,7 +74,7 @@ class Server:
         self._started_at = time.time()
         self._supervisor = supervisor or Supervisor({}, 0)
         self._load, self._config_path, self._after_start = load, config_path, started
-        self._settings = load()
+        self._settings = self._loaded()
         self._listeners = Listeners(inherited)
         self._forwarding = Forwarding(lambda: self._listeners.pressed)
         self._backend = self._made(self._settings)
@@ -91,6 +91,9 @@ class Server:
         self._failure: BaseException | None = None  # what ended the source
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def _loaded(self) -> Settings:
+        return sensible(self._load())
 
     def _made(self, settings: Settings, memory: Memory | None = None) -> Backend:
         return Backend(settings, _hosts(settings), self._turned, memory, self._forwarding.of(settings))
@@ -290,7 +293,7 @@ class Server:
         async with self._reloading:
             self._supervisor.reloading()
             try:
-                settings = await asyncio.to_thread(self._load)
+                settings = await asyncio.to_thread(self._loaded)
                 if settings != self._settings:
                     await self._change(settings)
                 self._backend.source.refresh()

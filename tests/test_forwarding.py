@@ -8,6 +8,7 @@ import shutil
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +19,17 @@ import dns.rcode
 import pytest
 from behaviours import answer, drop, hold
 from farm import Asked, Fake, Farm, dead_port
+from msgspec.structs import replace
 from packets import opt, query, read
+from ports import free_port
 from support import write_manifests
 
+from clusterdns import forwarding as forwarding_module
 from clusterdns import server as server_module
 from clusterdns.config import Settings, load_settings
 from clusterdns.engine.framing import frame
+from clusterdns.errors import OperatorError
+from clusterdns.forward.membership import Upstreams
 from clusterdns.server import Server
 
 MANIFESTS = """
@@ -277,19 +283,84 @@ def test_with_dead_upstreams_local_names_are_answered_and_others_get_an_error(tm
 
 
 def test_a_server_that_asks_itself_says_so_and_lives(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """By way of somebody who hands packets on as they are, as a translation of addresses does."""
+
     async def told(farm: Farm) -> None:
         port = dead_port()
-        settings: dict[str, Any] = {"listen": [f"127.0.0.1:{port}"], "upstream": [f"127.0.0.1:{port}"]}
+
+        def hand_on(asked: Asked) -> None:
+            if asked.transport != "udp":
+                asked.close()
+                return
+            loop = asyncio.get_running_loop()
+            got: asyncio.Future[bytes] = loop.create_future()
+            got.add_done_callback(lambda _: asked.send(got.result()))
+            way = partial(loop.create_datagram_endpoint, lambda: Client(got), remote_addr=("127.0.0.1", port))
+            handing.append(asyncio.create_task(hand(way, asked.wire, got)))
+
+        async def hand(way: Any, packet: bytes, got: "asyncio.Future[bytes]") -> None:
+            transport, _ = await way()
+            transport.sendto(packet)
+            await got
+            transport.close()
+
+        handing: list[asyncio.Task[None]] = []
+        relay = await farm.add(hand_on)
+        settings: dict[str, Any] = {"listen": [f"127.0.0.1:{port}"], "upstream": [at(relay)]}
         async with serving(tmp_path, **settings) as server:
             for number in range(3):
                 message = await server.ask(f"n{number}.example.com")
                 assert message.rcode() == dns.rcode.SERVFAIL
                 assert errors(message)
             assert (await server.ask(WEB)).answer
+            await asyncio.gather(*handing)
         assert len([one for one in caplog.records if "forwarding loop" in one.getMessage()]) == 1
 
     with caplog.at_level(logging.WARNING):
         story(told)
+
+
+def test_a_server_that_is_told_to_ask_itself_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The machine has 10.0.0.5, which the file of settings cannot know."""
+    local = {"0.0.0.0": ["127.0.0.1", "10.0.0.5"]}
+    monkeypatch.setattr(forwarding_module, "local_addresses", lambda host: local.get(host, [host]))
+    port = free_port()
+    expected = f"upstream: 10.0.0.5:{port} is where this server listens, and it would ask itself; name another server"
+    with pytest.raises(OperatorError, match=re.escape(expected)):
+        Running(tmp_path, listen=[f"0.0.0.0:{port}"], upstream=[f"10.0.0.5:{port}"])
+
+    async def told(farm: Farm) -> None:
+        upstream = await farm.add(answer)
+        settings: dict[str, Any] = {"listen": [f"127.0.0.1:{port}"], "upstream": [at(upstream)]}
+        async with serving(tmp_path, **settings) as server:
+            server.write(**settings | {"listen": [f"127.0.0.1:{port}", at(upstream)]})
+            await server.server.reload()
+            assert server.server.reloads_failed == 1
+            assert (await server.ask(OUT)).answer
+
+    story(told)
+    assert "is where this server listens" in caplog.text
+
+
+def test_a_node_that_names_its_own_cache_in_resolv_conf(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def told(farm: Farm) -> None:
+        conf = tmp_path / "resolv.conf"
+        conf.write_text("nameserver 127.0.0.1\nnameserver 127.0.0.2\n")
+        async with serving(tmp_path, upstream=[str(conf)]) as server:
+            forwarder = server.server._forwarding.forwarder
+            assert forwarder is not None
+            (group,) = forwarder.groups
+            assert isinstance(group, Upstreams)
+            assert [str(one) for one in group.upstreams] == ["127.0.0.1:53", "127.0.0.2:53"]
+            # As if it listened on port 53, which takes a privilege.
+            listen = (("127.0.0.2", 53),)
+            server.server._forwarding.turn_to(replace(server.load(), listen=listen), forwarder)
+            await until(lambda: [str(one) for one in group.upstreams] == ["127.0.0.1:53"])
+        assert f"{conf}: 127.0.0.2:53 is this server, and left out" in caplog.messages
+
+    story(told)
 
 
 def test_two_servers_that_ask_each_other_do_not_do_so_for_ever(tmp_path: Path) -> None:

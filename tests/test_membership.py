@@ -125,6 +125,35 @@ def test_members_follow_and_those_that_stay_keep_what_is_known(
     assert caplog.messages[-1].startswith("upstreams: 127.0.0.9:53, 127.0.0.3:53, ")
 
 
+def test_this_server_in_a_file_is_left_out_and_that_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "resolv.conf"
+    write(path, "nameserver 127.0.0.1\nnameserver 127.0.0.2\n")
+
+    async def main() -> None:
+        group = Group(())
+        members = Membership(group, [str(path), "127.0.0.1:54"], Upstream, own={("127.0.0.1", 53)})
+        assert list(map(str, group.upstreams)) == ["127.0.0.2:53", "127.0.0.1:54"]
+        for _ in range(3):
+            assert not members.look()
+        write(path, "nameserver 127.0.0.1\n")
+        assert members.look()
+        assert list(map(str, group.upstreams)) == ["127.0.0.1:54"]
+        members.own = {("127.0.0.9", 53)}
+        assert members.look(), "it listens elsewhere now"
+        assert list(map(str, group.upstreams)) == ["127.0.0.1:53", "127.0.0.1:54"]
+        members.own = {("127.0.0.1", 53)}
+        assert members.look()
+        await group.close()
+
+    asyncio.run(main())
+    assert caplog.messages == [
+        f"{path}: 127.0.0.1:53 is this server, and left out",
+        f"{path}: 127.0.0.1:53 is this server, and left out; nobody else is named, write other servers into upstream",
+    ]
+
+
 def test_no_server() -> None:
     async def main() -> None:
         with pytest.raises(ValueError, match="is no upstream; write"):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from clusterdns.errors import printable
 from clusterdns.forward.choosing import Group, Policy
+from clusterdns.forward.ourselves import Own, reached
 from clusterdns.forward.servers import Server, is_file, nameservers, parse_server, with_transport
 from clusterdns.forward.upstream import Upstream
 
@@ -27,6 +28,7 @@ class ResolvFile:
         self.servers: list[Server] = []
         self._stamp: _Stamp | None = None
         self._told = ""
+        self._left_out: list[Server] = []
 
     def look(self) -> bool:
         """Reads it if it is another than at the last look; whether it names others now.  Says what is wrong once."""
@@ -46,6 +48,17 @@ class ResolvFile:
         changed, self.servers = servers != self.servers, servers
         return changed
 
+    def others(self, own: Own) -> list[Server]:
+        """Without this server itself.  A daemon on every node finds itself in the node's file; this is said once."""
+        found = [one for one in self.servers if reached(one) not in own]
+        left_out = [one for one in self.servers if one not in found]
+        if left_out and left_out != self._left_out:
+            rest = "" if found else "; nobody else is named, write other servers into upstream"
+            listed = ", ".join(map(str, left_out))
+            logger.warning("%s", printable(f"{self.path}: {listed} is this server, and left out{rest}"))
+        self._left_out = left_out
+        return found
+
     def _keep(self, why: str) -> bool:
         kept = ", ".join(map(str, self.servers))
         self._tell(f"{why}; {f'{kept} stay in use' if kept else 'write a line like: nameserver 10.0.0.1'}")
@@ -64,10 +77,17 @@ class Membership:
     """
 
     def __init__(
-        self, group: Group, servers: Sequence[str], make: Callable[[Server], Upstream], *, tcp: bool = False
+        self,
+        group: Group,
+        servers: Sequence[str],
+        make: Callable[[Server], Upstream],
+        *,
+        tcp: bool = False,
+        own: Own = (),
     ) -> None:
-        """*tcp*: never over UDP.  Raises ValueError for a text that is no server."""
+        """*tcp*: never over UDP.  *own*: not taken from files.  Raises ValueError for a text that is no server."""
         self._group, self._make, self._tcp = group, make, tcp
+        self.own = self._left_out = own  # the first may be replaced, which counts from the next look on
         self.files = [ResolvFile(text) for text in servers if is_file(text)]
         paths = iter(self.files)
         self._parts = [next(paths) if is_file(text) else parse_server(text) for text in servers]
@@ -75,16 +95,18 @@ class Membership:
 
     def look(self) -> bool:
         """Whether anything has changed."""
-        changed = [file.look() for file in self.files]
-        if not any(changed) and self._group.upstreams:
+        looks = [file.look() for file in self.files]  # at each of them
+        changed = any(looks) or self.own != self._left_out
+        if not changed and self._group.upstreams:
             return False
+        self._left_out = self.own
         known = {one.server: one for one in self._group.upstreams}
         wanted = self._wanted()
         if wanted == [*known]:
             return False
         self._group.replace([known.get(server) or self._make(server) for server in wanted])
-        if any(changed):
-            logger.info("upstreams: %s", ", ".join(map(str, wanted)))
+        if changed:
+            logger.info("upstreams: %s", ", ".join(map(str, wanted)) or "none")
         return True
 
     async def follow(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -94,7 +116,8 @@ class Membership:
             self.look()
 
     def _wanted(self) -> list[Server]:
-        listed = [one for part in self._parts for one in ([part] if isinstance(part, Server) else part.servers)]
+        own = self.own
+        listed = [one for part in self._parts for one in ([part] if isinstance(part, Server) else part.others(own))]
         return list(dict.fromkeys(with_transport(listed, "tcp") if self._tcp else listed))
 
 
@@ -108,11 +131,12 @@ class Upstreams(Group):
         *,
         budget: float = 5.0,
         tcp: bool = False,
+        own: Own = (),
         make: Callable[[Server], Upstream] = Upstream,
     ) -> None:
-        """On a running loop.  Raises ValueError for a text that is no server."""
+        """On a running loop.  *tcp*, *own*: see ``Membership``.  Raises ValueError for a text that is no server."""
         super().__init__((), policy, budget=budget)
-        self.membership = Membership(self, servers, make, tcp=tcp)
+        self.membership = Membership(self, servers, make, tcp=tcp, own=own)
         self._following = asyncio.get_running_loop().create_task(self.membership.follow())
 
     async def close(self) -> None:
