@@ -57,6 +57,7 @@ class Backend:
         self.publisher = Publisher(self.world, after=self._after_round, tells=not live)
         self._keeper = Keeper(file, self.world.controllers.export) if file else None
         self._tasks: list[asyncio.Task[None]] = []
+        self._keeps = False
         self.told: tuple[Problem, ...] = ()  # problems between objects, as last logged
         self.forwarder = forwarder
         make = partial(
@@ -110,20 +111,24 @@ class Backend:
         if publishing.done():
             publishing.result()
         publishing.add_done_callback(partial(_tell_failure, failed))
+
+    def keep(self) -> None:
+        """From now on this generation is the one whose state is on disk, and no other is: they have stopped."""
+        self._keeps = True
         for keeper in (self._keeper, self.live):
             if keeper:
                 self._tasks.append(asyncio.create_task(keeper.run()))
 
     async def stop(self) -> None:
-        """Any number of times.  What is to be kept is on disk afterwards."""
+        """Any number of times.  What is to be kept is on disk afterwards, and nothing comes later."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self.live:
-            await self.live.stop()
-        if self._keeper and self.ready:
-            self._keeper.save()
+            await self.live.stop(keep=self._keeps)
+        if self._keeper and self._keeps and self.ready:
+            await self._keeper.save()
         # Without this circle the whole world goes with its last reference; what is frozen no collector finds.
         self.publisher.after = _nothing
 

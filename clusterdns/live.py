@@ -90,11 +90,13 @@ class Live:
         if self._keeper:
             await self._keeper.run(self._wall)
 
-    async def stop(self) -> None:
-        """What has changed is on disk afterwards; not if a round was cut short."""
+    async def stop(self, *, keep: bool) -> None:
+        """Nothing reaches the disk afterwards.  *keep*: what has changed is there, unless a round was cut short."""
         keeper, self._keeper = self._keeper, None  # without this circle the whole world goes with its last reference
-        if keeper and self._publisher.quiet.is_set():
+        if keeper and keep and self._publisher.quiet.is_set():
             await keeper.save(self._wall)
+        if keeper:
+            await keeper.done()
 
     @property
     def triggers(self) -> Sequence[tuple[Key, float]]:

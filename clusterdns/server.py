@@ -91,6 +91,7 @@ class Server:
         self._failure: BaseException | None = None  # what ended the source
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._retiring: asyncio.Task[None] | None = None  # of a generation that answers no more
 
     def _loaded(self) -> Settings:
         return sensible(self._load())
@@ -161,6 +162,7 @@ class Server:
             http = await self._http.start(self._settings.http)
             if await self._started():
                 await self._listen(self._settings, self._backend)
+                self._backend.keep()
                 announce_start(self._backend, self._settings, http, self._listeners.bound)
                 await self._until_ended()
             if self._failure:
@@ -261,6 +263,8 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._retiring:
+            await self._retiring
         await self._backend.stop()
         await self._forwarding.close()
         await self._listeners.close()
@@ -332,15 +336,26 @@ class Server:
         self._query_logs.want(_logged(settings))
         self._listeners.answer_with(self._query_logs.around(backend.responders.at), bound)
         self._listeners.limit(_limits(settings), _sockets(settings))
-        await self._listeners.serve(settings.listen, bound)
         if new_world:
-            await old.stop()
+            self._retiring = asyncio.create_task(_hand_over(old, backend))
+        await self._listeners.serve(settings.listen, bound)
+        if self._retiring:
+            await asyncio.shield(self._retiring)  # whoever ends the server ends it behind that
+        if new_world:
             gc.freeze()  # without a collection: that would keep queries waiting
         logger.info("settings reloaded: %s", ", ".join(_differences(before, settings)))
 
     def _status(self) -> str:
         waiting = "" if self._backend.ready else f"; {self._backend.reasons(0.0)[0]}"
         return f"serving {what(self._backend)} on {texts(self._listeners.bound)}{waiting}"
+
+
+async def _hand_over(old: Backend, new: Backend) -> None:
+    """What is on disk is *old*'s last state and then *new*'s, in that order: both write the same files."""
+    try:
+        await old.stop()
+    finally:
+        new.keep()
 
 
 def _check_ready(new: Backend, old: Backend) -> None:

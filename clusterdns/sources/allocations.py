@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from clusterdns.controllers.memory import Memory
-from clusterdns.sources.whole import write_whole
+from clusterdns.sources.whole import InTurn, write_whole
 
 logger = logging.getLogger("clusterdns.allocations")
 
@@ -76,6 +76,7 @@ class Keeper:
     def __init__(self, file: AllocationFile, export: Callable[[], Memory]) -> None:
         self._file, self._export = file, export
         self._changed = asyncio.Event()
+        self._writing = InTurn()
 
     def note(self) -> None:
         """Something may have been allocated."""
@@ -86,11 +87,15 @@ class Keeper:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await asyncio.to_thread(self.save)
+            await self.save()
             await asyncio.sleep(SAVE_SECONDS)
 
-    def save(self) -> None:
-        """Now.  Any thread may call it: what is exported is copied in one step of the interpreter."""
+    async def save(self) -> None:
+        """Now, and behind what is being saved: nothing of this one reaches the disk later."""
+        await self._writing.do(self._save)
+
+    def _save(self) -> None:
+        """In a thread: what is exported is copied in one step of the interpreter."""
         self._file.save(self._export())
 
 

@@ -26,7 +26,7 @@ from clusterdns.cluster.events import Kind
 from clusterdns.cluster.model import Object
 from clusterdns.collector import collector_paused
 from clusterdns.sources.packed import TYPES, shared_again
-from clusterdns.sources.whole import write_whole
+from clusterdns.sources.whole import InTurn, write_whole
 
 logger = logging.getLogger("clusterdns.snapshot")
 
@@ -146,6 +146,7 @@ class SnapshotKeeper:
         """*collect* gives the objects between two rounds; None: they are not to be kept now."""
         self._file, self._collect = file, collect
         self._changed = asyncio.Event()
+        self._writing = InTurn()
 
     def note(self) -> None:
         """Something has changed."""
@@ -166,10 +167,14 @@ class SnapshotKeeper:
         saved = False
         try:
             objects = await self._collect()
-            saved = objects is None or await asyncio.to_thread(self._file.save, objects, wall())
+            saved = objects is None or await self._writing.do(self._file.save, objects, wall())
         finally:
             if not saved:  # or nobody waited until it was
                 self._changed.set()
+
+    async def done(self) -> None:
+        """Nothing of this one will reach the disk any more, unless it is asked to save."""
+        await self._writing.done()
 
 
 def _write(file: BinaryIO, header: Header, objects: Objects) -> None:

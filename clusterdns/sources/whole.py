@@ -1,13 +1,35 @@
 """A file that is replaced as a whole.  Blocks."""
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import BinaryIO, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _ONE_AT_A_TIME = Lock()  # two generations of a server, or a worker nobody waits for any more, may write the same file
+
+
+class InTurn:
+    """Work in threads, one after the other: who is cancelled has not stopped it, and what comes next waits for it."""
+
+    def __init__(self) -> None:
+        self._last: asyncio.Future[object] | None = None
+
+    async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        await self.done()
+        running = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+        self._last = running
+        return await asyncio.shield(running)
+
+    async def done(self) -> None:
+        """Nothing is under way any more."""
+        while (last := self._last) and not last.done():
+            await asyncio.wait([last])
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object], mode: int = 0o644) -> None:
