@@ -3,8 +3,11 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import cast
+
+from msgspec import Struct
 
 from clusterdns.config import Settings
 from clusterdns.config_rules import asks_itself
@@ -13,6 +16,7 @@ from clusterdns.forward.admission import Limits
 from clusterdns.forward.asking import Prefetch
 from clusterdns.forward.cache import Cache
 from clusterdns.forward.choosing import Policy
+from clusterdns.forward.inheriting import Sources, inherit
 from clusterdns.forward.inspecting import Inspection
 from clusterdns.forward.kept import Bounds
 from clusterdns.forward.membership import Upstreams
@@ -23,16 +27,25 @@ from clusterdns.transports.sockets import local_addresses
 from clusterdns.views.status import UpstreamStatus
 
 _MARK = os.urandom(8)  # of this process, whatever is reloaded
+_Step = Callable[[], Awaitable[None]]
 _NO_PREFETCH = Prefetch(together=0)
 _MARGIN = 0.1  # seconds of the time for a question that upstreams do not get: we want to say why there is no answer
 
-# What answers of others, and whose names are asked for, depend on.
-_CONCERNS = (
-    *("upstream", "stub_domains", "forward_policy", "forward_tcp", "forward_timeout", "kept_home", "local_reverse"),
-    *("cache_octets", "cache_max_ttl", "cache_max_negative_ttl", "cache_min_ttl", "prefetch", "serve_stale"),
-    *("forward_per_client", "forward_total", "source", "domain", "zones", "fallthrough"),
-    *("service_cidr", "pod_cidr"),
-)
+
+class _Plan(Struct, frozen=True):
+    """All that a Forwarder is made of: no other setting matters to it."""
+
+    sources: Sources
+    bounds: Bounds
+    policy: Policy
+    tcp: bool
+    timeout: float  # seconds
+    limits: Limits
+    prefetch: bool
+
+    def same_answers(self, other: "_Plan") -> bool:
+        """Whether what is kept with one is kept just so with the other."""
+        return self.sources == other.sources and self.bounds == other.bounds
 
 
 class Forwarding:
@@ -40,30 +53,46 @@ class Forwarding:
 
     def __init__(self, pressed: Callable[[], bool]) -> None:
         self._pressed = pressed
-        self._key: tuple[object, ...] = ()
+        self._plan: _Plan | None = None
         self.forwarder: Forwarder | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
     def of(self, settings: Settings) -> Forwarder | None:
         """For these settings: that of the moment where nothing that concerns it differs, None where nobody is asked.
 
-        Within the running loop.
+        Another one has the cache of the moment where all its answers are as good.  Within the running loop.
         """
-        return self.forwarder if self._key == _key(settings) else _made(settings, self._pressed)
+        plan, now = _planned(settings), self._plan
+        if plan is None or plan == now:
+            return self.forwarder if plan else None
+        cache = self.forwarder.cache if self.forwarder and now and plan.same_answers(now) else None
+        return _made(plan, _own(settings), cache, self._pressed)
 
     def turn_to(self, settings: Settings, forwarder: Forwarder | None) -> None:
-        """*forwarder*, from ``of``, is asked from now on.  Who waits for the one before is still told."""
+        """*forwarder*, from ``of``, is asked from now on.  Who waits for the one before is still told.
+
+        What its cache has is kept as far as it is good for these settings.
+        """
         for group in forwarder.groups if forwarder else ():
             if isinstance(group, Upstreams):
                 group.membership.own = _own(settings)
-        before, self.forwarder, self._key = self.forwarder, forwarder, _key(settings)
-        if before and before is not forwarder:
-            self._end(before, patient=True)
+        before, plan_before = self.forwarder, self._plan
+        self.forwarder, self._plan = forwarder, _planned(settings)
+        if before is None or before is forwarder:
+            return
+        if forwarder is None or self._plan is None or plan_before is None:
+            self._end(before, before.forget)
+        elif forwarder.cache is before.cache:
+            forwarder.cache.forgive()
+            self._end(before)
+        else:
+            sources, former = self._plan.sources, plan_before.sources
+            self._end(before, before.forget, partial(inherit, forwarder.cache, sources, before.cache, former))
 
     def discard(self, forwarder: Forwarder | None) -> None:
         """It will not be asked after all."""
         if forwarder and forwarder is not self.forwarder:
-            self._end(forwarder, patient=False)
+            self._end(forwarder)
 
     def upstreams(self, stubs: Sequence[str]) -> tuple[UpstreamStatus, ...]:
         """Of the stub domains *stubs*, and then those of all other names."""
@@ -107,8 +136,8 @@ class Forwarding:
         if self.forwarder:
             await self.forwarder.close()
 
-    def _end(self, forwarder: Forwarder, *, patient: bool) -> None:
-        task = asyncio.create_task(_ended(forwarder, patient=patient))
+    def _end(self, forwarder: Forwarder, last: _Step | None = None, first: _Step | None = None) -> None:
+        task = asyncio.create_task(_ended(forwarder, first, last))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -120,20 +149,20 @@ def sensible(settings: Settings) -> Settings:
     return settings
 
 
-async def _ended(forwarder: Forwarder, *, patient: bool) -> None:
+async def _ended(forwarder: Forwarder, first: _Step | None, last: _Step | None) -> None:
+    """Nobody waits for one that was never asked."""
     try:
-        if patient:
-            await forwarder.drain()
+        if first:
+            await first()
+        await forwarder.drain()
     finally:
         await forwarder.close()
-    await forwarder.forget()
+    if last:
+        await last()
 
 
-def _key(settings: Settings) -> tuple[object, ...]:
-    return tuple(getattr(settings, name) for name in _CONCERNS)
-
-
-def _made(settings: Settings, pressed: Callable[[], bool]) -> Forwarder | None:
+def _planned(settings: Settings) -> _Plan | None:
+    """None where nobody is asked."""
     own = routes(settings, zone_options(settings, (), serves=serves(settings)))
     if own is None:
         return None
@@ -144,13 +173,24 @@ def _made(settings: Settings, pressed: Callable[[], bool]) -> Forwarder | None:
         min_ttl=settings.cache_min_ttl,
         serve_stale=settings.serve_stale,
     )
-    limits = Limits(settings.forward_per_client, settings.forward_total)
-    terms = Terms(_MARK, limits, settings.forward_timeout, None if settings.prefetch else _NO_PREFETCH)
-    members = [servers for _, servers in settings.stub_domains] + [settings.upstream]
-    budget = settings.forward_timeout - _MARGIN
-    policy, ourselves = cast("Policy", settings.forward_policy), _own(settings)
-    groups = [Upstreams(servers, policy, budget=budget, tcp=settings.forward_tcp, own=ourselves) for servers in members]
-    return Forwarder(own, groups, Cache(bounds), terms, time.monotonic, asyncio.get_running_loop(), pressed)
+    return _Plan(
+        Sources(own, (*(servers for _, servers in settings.stub_domains), settings.upstream)),
+        bounds,
+        cast("Policy", settings.forward_policy),
+        settings.forward_tcp,
+        settings.forward_timeout,
+        Limits(settings.forward_per_client, settings.forward_total),
+        settings.prefetch,
+    )
+
+
+def _made(plan: _Plan, own: Own, cache: Cache | None, pressed: Callable[[], bool]) -> Forwarder:
+    """*cache*: to be used further; None: a new one."""
+    terms = Terms(_MARK, plan.limits, plan.timeout, None if plan.prefetch else _NO_PREFETCH)
+    budget = plan.timeout - _MARGIN
+    groups = [Upstreams(servers, plan.policy, budget=budget, tcp=plan.tcp, own=own) for servers in plan.sources.groups]
+    cache = cache or Cache(plan.bounds)
+    return Forwarder(plan.sources.routes, groups, cache, terms, time.monotonic, asyncio.get_running_loop(), pressed)
 
 
 def _own(settings: Settings) -> Own:

@@ -26,6 +26,7 @@ from support import write_manifests
 
 from clusterdns import forwarding as forwarding_module
 from clusterdns import server as server_module
+from clusterdns.cluster.addresses import parse_network
 from clusterdns.config import Settings, load_settings
 from clusterdns.engine.framing import frame
 from clusterdns.errors import OperatorError
@@ -468,6 +469,86 @@ def test_what_is_kept_outlives_a_reload_that_does_not_concern_it(tmp_path: Path)
             server.write(upstream=[])
             await server.server.reload()
             assert (await server.ask(OUT)).rcode() == dns.rcode.REFUSED
+
+    story(told)
+
+
+# Settings that forwarding depends on: another value, and what becomes of the cache.  The others change nothing.
+SAME, BOUNDED, PARTED = "goes on", "is moved within other bounds", "is moved as far as it is good"
+CHANGES: dict[str, tuple[Any, str]] = {
+    "upstream": (("10.0.0.1:53",), PARTED),
+    "stub_domains": ((("corp.example.", ("10.0.0.1:53",)),), PARTED),
+    "kept_home": (("localhost.",), PARTED),
+    "local_reverse": (True, PARTED),
+    "source": ("none", PARTED),
+    "domain": ("cluster.test.", PARTED),
+    "zones": (("cluster.test.",), PARTED),
+    "fallthrough": ((".",), PARTED),
+    "service_cidr": ((parse_network("10.0.0.0/16"),), PARTED),
+    "pod_cidr": ((parse_network("10.0.0.0/16"),), PARTED),
+    "cache_octets": (1 << 20, BOUNDED),
+    "cache_max_ttl": (60, BOUNDED),
+    "cache_max_negative_ttl": (60, BOUNDED),
+    "cache_min_ttl": (60, BOUNDED),
+    "serve_stale": (60, BOUNDED),
+    "forward_policy": ("fastest", SAME),
+    "forward_tcp": (True, SAME),
+    "forward_timeout": (2.0, SAME),
+    "forward_per_client": (10, SAME),
+    "forward_total": (10, SAME),
+    "prefetch": (False, SAME),
+}
+
+
+def other(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int | float) else value + ("x" if isinstance(value, str) else (value,))
+
+
+@pytest.mark.parametrize("name", Settings.__struct_fields__)
+def test_what_becomes_of_the_cache_when_a_setting_changes(name: str) -> None:
+    """Nobody adds a setting to what forwarding is made of without saying here what that does to the cache."""
+    before = Settings(upstream=("127.0.0.1:53",))
+    value, expected = CHANGES.get(name, (None, None))
+    if value is None:
+        value = other(getattr(before, name))
+    plans = [forwarding_module._planned(one) for one in (before, replace(before, **{name: value}))]
+    assert all(plans)
+    first, second = plans
+    assert (first != second) == (expected is not None)
+    if first and second:
+        assert second.same_answers(first) == (expected in (None, SAME))
+        assert (second.sources != first.sources) == (expected == PARTED)
+
+
+def test_what_is_kept_outlives_other_ways_of_asking(tmp_path: Path) -> None:
+    """And those who wait meanwhile are answered."""
+
+    async def told(farm: Farm) -> None:
+        upstream = await farm.add(answer)
+        own: dict[str, Any] = {"upstream": [at(upstream)]}
+        async with serving(tmp_path, **own) as server:
+            assert (await server.ask(OUT)).answer
+            for changed in (
+                {"forward_policy": "fastest"},
+                {"forward_timeout": "2s", "forward_per_client": 7},
+                {"cache_octets": "1MiB", "cache_max_ttl": "1m"},
+                {"stub_domains": {"corp.example": ["127.0.0.2"]}},
+                {"kept_home": ["localhost"]},
+            ):
+                server.write(**own | changed)
+                await server.server.reload()
+                forwarder = server.server._forwarding.forwarder
+                assert forwarder is not None
+                await until(lambda: len(forwarder.cache.entries) == 1)  # noqa: B023
+                assert (await server.ask(OUT)).answer
+                assert len(upstream.asked) == 1, changed
+            assert (await server.ask(OUT)).answer[0].ttl <= 60
+            server.write(**own, kept_home=["example.com"])
+            await server.server.reload()
+            assert (await server.ask(OUT)).rcode() == dns.rcode.NXDOMAIN
+            assert not server.server._forwarding.forwarder.cache.entries  # type: ignore[union-attr]
 
     story(told)
 

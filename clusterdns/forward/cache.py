@@ -49,7 +49,7 @@ class Cache:
         self._room, self._largest = 15 * share, 3 * share
         self._protected = _Segment(self._room - self._largest, warm_octets, self._demote)
         self._probation = _Segment(self._room, _octets, self._evict)
-        self.failures: LRUCache[Question, Failure] = LRUCache(share, failure_octets)
+        self.failures = _failures(bounds)
 
     def put(self, question: Question, foreign: Foreign, now: float) -> Outcome:
         """Keeps an answer in place of what there was, unless it is for this one time: TTL 0.
@@ -69,6 +69,25 @@ class Cache:
             octets = octets_of(question, foreign)
             self._keep(Kept(question, foreign, now, ttl, tally, octets), popular=before is not None)
         return Outcome(foreign.rcode, foreign, foreign.wire, error=foreign.error)
+
+    def adopt(self, kept: Kept, before: "Cache") -> None:
+        """Keeps what stands in *before*, for no longer than our bounds say, unless something newer is here.
+
+        Not what *before* was told to keep for longer than it was meant for, and we are not.
+        """
+        bounds, denial = self.bounds, kept.tally is before.denial
+        stretched = bounds.min_ttl < before.bounds.min_ttl >= kept.ttl
+        if kept.question in self.entries or stretched:
+            return
+        most = bounds.max_negative_ttl if denial else bounds.max_ttl
+        foreign = bounded(kept.foreign, most) if kept.ttl > most else kept.foreign
+        ttl, tally = min(kept.ttl, most), self.denial if denial else self.success
+        copy = Kept(kept.question, foreign, kept.stored, ttl, tally, kept.octets, hits=kept.hits, recheck=kept.recheck)
+        self._keep(copy, popular=kept.popular)
+
+    def forgive(self) -> None:
+        """Whatever failed may be tried again."""
+        self.failures = _failures(self.bounds)
 
     def use(self, kept: Kept, age: int) -> Outcome:
         """The outcome of a fresh one in this second, *age* whole seconds after it was stored; it counts as used."""
@@ -171,6 +190,10 @@ class _Segment(LRUCache[Question, Kept]):
         found = super().popitem()
         self._out(found[1])
         return found
+
+
+def _failures(bounds: Bounds) -> LRUCache[Question, Failure]:
+    return LRUCache(bounds.octets // _SHARES, failure_octets)
 
 
 def _octets(kept: Kept) -> int:

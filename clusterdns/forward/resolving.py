@@ -1,7 +1,7 @@
 """A question to the servers that know, and the rest of its alias chain to those that know on."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from msgspec import structs
@@ -78,16 +78,20 @@ def up_to_ours(foreign: Foreign, name: Name, is_ours: Callable[[Name], bool]) ->
     """*foreign*, the answer for *name*, without what others say of names behind the first that is ours alone."""
     if foreign.end == name:
         return foreign
+    for number, target in links(foreign, name):
+        if target != foreign.end and is_ours(target):
+            return _cut(foreign, number + 1, target)
+    return foreign
+
+
+def links(foreign: Foreign, name: Name) -> Iterator[tuple[int, Name]]:
+    """Of *foreign*, the answer for *name*: the number of each alias among its records, and where it leads."""
     base = QUESTION_AT + len(name) + 4
     packet = bytes(QUESTION_AT) + name + bytes(4) + foreign.wire
     for number in range(foreign.answers):
         at = foreign.ttls[number]
-        if foreign.wire[at - 4 : at - 2] != _CNAME:
-            continue
-        target = _name_at(packet, base + at + 6)
-        if target != foreign.end and is_ours(target):
-            return _cut(foreign, number + 1, target)
-    return foreign
+        if foreign.wire[at - 4 : at - 2] == _CNAME:
+            yield number, _name_at(packet, base + at + 6)
 
 
 def _cut(foreign: Foreign, answers: int, end: Name) -> Foreign:

@@ -46,6 +46,15 @@ class Routes:
         lacking: dict[bytes, Route] = {apex: _longest(apex, forwards) for apex in (*own, *spared)}
         self._routes = names | lacking | reverse | forwards
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Routes) and self._parts == other._parts
+
+    __hash__ = None  # type: ignore[assignment]  # it is large
+
+    @property
+    def _parts(self) -> tuple[object, ...]:
+        return self._apexes, self._falling, self._routes
+
     def of(self, name: Name) -> Route:
         return _longest(name, self._routes)
 
