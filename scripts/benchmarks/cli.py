@@ -4,11 +4,10 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
-from tempfile import TemporaryDirectory
 
 DEMO = Path(__file__).parents[2] / "zones" / "demo"
 COMMAND = [sys.executable, "-m", "clusterdns"]
@@ -25,25 +24,17 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench cli", description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each command; the median counts")
     rounds = max(1, parser.parse_args(arguments).rounds)
-    with TemporaryDirectory() as folder:
-        return 0 if _measure(rounds, _with_byte_code(folder)) else 1
+    return 0 if _measure(rounds) else 1
 
 
-def _with_byte_code(folder: str) -> dict[str, str]:
-    """An environment in which Python compiles each module once, as it does for its users, into *folder*."""
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    return environment
-
-
-def _measure(rounds: int, environment: Mapping[str, str]) -> bool:
+def _measure(rounds: int) -> bool:
     """Whether all goals were held."""
     held = True
     print(f"{'CPU ms':>7} {'lowest':>7} {'goal':>6}  command, median of {rounds}")
-    samples = _samples([sys.executable, "-c", "pass"], rounds, environment)
+    samples = _samples([sys.executable, "-c", "pass"], rounds)
     _show(samples, None, "python -c pass, for comparison")
     for words, goal in GOALS.items():
-        samples = _samples([*COMMAND, *words], rounds, environment)
+        samples = _samples([*COMMAND, *words], rounds)
         shown = " ".join(os.path.relpath(word) if word == str(DEMO) else word for word in words)
         held &= _show(samples, goal, f"clusterdns {shown}")
     return held
@@ -58,14 +49,14 @@ def _show(samples: Sequence[float], goal: float | None, command: str) -> bool:
     return held
 
 
-def _samples(command: Sequence[str], rounds: int, environment: Mapping[str, str]) -> list[float]:
-    """After one run that does not count: it may compile modules."""
-    return [_cpu_ms(command, environment) for _ in range(rounds + 1)][1:]
+def _samples(command: Sequence[str], rounds: int) -> list[float]:
+    """After one run that does not count: it reads files that later ones find in memory."""
+    return [_cpu_ms(command) for _ in range(rounds + 1)][1:]
 
 
-def _cpu_ms(command: Sequence[str], environment: Mapping[str, str]) -> float:
+def _cpu_ms(command: Sequence[str]) -> float:
     """User and system time of one run.  Raises CalledProcessError where it fails."""
     before = getrusage(RUSAGE_CHILDREN)
-    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)  # noqa: S603 - commands are ours
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)  # noqa: S603 - commands are ours
     after = getrusage(RUSAGE_CHILDREN)
     return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
