@@ -95,9 +95,9 @@ def test_addresses_that_come_one_by_one_leave_chunks_at_least_half_full() -> Non
 
 def test_a_change_of_one_address_leaves_all_other_chunks_as_they_are() -> None:
     index = changed(AddressIndex(), {bytes((10, 0, 0, low)): (KEYS[0],) for low in range(0, 250, 2)})
-    one: dict[bytes, Holders]
-    for one in ({bytes((10, 0, 0, 100)): ()}, {bytes((10, 0, 0, 101)): (KEYS[1],)}):
-        after = changed(index, one)
+    cases: list[dict[bytes, Holders]] = [{bytes((10, 0, 0, 100)): ()}, {bytes((10, 0, 0, 101)): (KEYS[1],)}]
+    for changes in cases:
+        after = changed(index, changes)
         kept = {id(chunk) for chunk in index.chunks} & {id(chunk) for chunk in after.chunks}
         assert len(kept) == len(index.chunks) - 1
 

@@ -6,9 +6,10 @@ cannot hold (over 63 octets a label, over 255 a name) are left out: the API allo
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from clusterdns.cluster.addresses import address_text
-from clusterdns.cluster.model import READY, Endpoint, EndpointSlice, Key, Published, Service
+from clusterdns.cluster.model import READY, Endpoint, EndpointSlice, Key, Port, Published, Service
 from clusterdns.cluster.rules import is_label
 from clusterdns.zone.names import Name, child, label, parse_name
 from clusterdns.zone.rdata import CNAME, SRV, RRset, address_rrsets
@@ -35,10 +36,12 @@ def endpoint_label(endpoint: Endpoint, pod_names: bool = False) -> str:
 
     *pod_names*: the name of its pod comes between the two, where that is one label; most are.
     """
-    if endpoint.hostname:
-        return endpoint.hostname
-    pod = endpoint.target
-    return pod if pod_names and is_label(pod) else dashed(endpoint.address)
+    return given_name(endpoint, pod_names) or dashed(endpoint.address)
+
+
+def given_name(endpoint: Endpoint, pod_names: bool) -> str:
+    """ "" where the address has to serve."""
+    return endpoint.hostname or (endpoint.target if pod_names and is_label(endpoint.target) else "")
 
 
 def dashed(address: bytes) -> str:
@@ -211,24 +214,42 @@ def pointers(published: Published, address: bytes, zone: Name) -> list[Name]:
     return [name for host in sorted(own) if (name := _below(host, base))]
 
 
-def essence(published: Published) -> object:
-    """What the records depend on: two Services of equal essence have equal records, all of them."""
+class Essence(NamedTuple):
+    """What the records of a Service depend on."""
+
+    kind: tuple[bool, bool, str]  # whether ExternalName, whether headless, the external name
+    cluster_ips: tuple[bytes, ...]
+    ports: tuple[tuple[str, str, int], ...]
+    # Of slices with endpoints that have records: ports, and each endpoint's address and ``given_name``.
+    endpoints: tuple[tuple[tuple[Port, ...], tuple[tuple[bytes, str], ...]], ...]
+    total: int  # endpoints, which the reason of a negative answer tells where none is shown
+
+    @property
+    def headless(self) -> bool:
+        return self.kind[1]
+
+
+def essence(published: Published) -> Essence:
+    """Two Services of equal essence have equal records, all of them."""
     service = published.service
     ports = tuple((port.name, port.protocol, port.number) for port in service.ports)
-    everything = service.publish_not_ready
+    everything, pod_names = service.publish_not_ready, published.pod_names
     endpoints = tuple(
         (piece.ports, own)
         for piece in published.slices
         if (
             own := tuple(
-                (e.address, endpoint_label(e, published.pod_names)) for e in piece.endpoints if e.ready or everything
+                [
+                    (one.address, one.hostname or (given_name(one, pod_names) if pod_names else ""))
+                    for one in piece.endpoints
+                    if everything or one.conditions & READY
+                ]
             )
         )
     )
-    # The reason of a negative answer tells how many there are, where none is shown.
     total = sum(len(piece.endpoints) for piece in published.slices) if service.headless and not endpoints else 0
     kind = (service.type == "ExternalName", service.headless, service.external_name)
-    return kind, service.cluster_ips, ports, endpoints, total
+    return Essence(kind, service.cluster_ips, ports, endpoints, total)
 
 
 def addresses_of(published: Published) -> set[bytes]:

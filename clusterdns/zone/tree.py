@@ -13,18 +13,11 @@ from msgspec import Struct
 from clusterdns.cluster.model import Key, Published
 from clusterdns.zone.filters import Filters
 from clusterdns.zone.names import MAX_OCTETS, ROOT, Name, child, is_below, label, parent
+from clusterdns.zone.nodes import renewed, touched_hosts
 from clusterdns.zone.pods import PodNames
-from clusterdns.zone.prepared import DEFER, NXDOMAIN, Change, Node, Zone, entry, with_addresses
-from clusterdns.zone.rdata import CNAME, NS, SRV, TXT, RRset, address_rrsets
-from clusterdns.zone.reasons import no_ready_endpoint
-from clusterdns.zone.records import (
-    SCHEMA_VERSION,
-    SCHEMA_VERSION_TTL,
-    addresses_of,
-    essence,
-    records_for,
-    service_name,
-)
+from clusterdns.zone.prepared import DEFER, NXDOMAIN, Change, Node, Zone, entry
+from clusterdns.zone.rdata import NS, TXT, RRset, address_rrsets
+from clusterdns.zone.records import SCHEMA_VERSION, SCHEMA_VERSION_TTL, addresses_of, essence
 from clusterdns.zone.reverse import IN_ADDR, IP6, Addresses, Moves
 
 _K = TypeVar("_K")
@@ -149,9 +142,18 @@ class Tree:
         moves = Moves()
         for key, new in services.items():
             old = self.published.get(key)
-            if old is new or (old is not None and new is not None and essence(old) == essence(new)):
+            if old is new:
                 continue
-            yield from self._service(old, new, change)
+            touched = None
+            if old is not None and new is not None:
+                before, after = essence(old), essence(new)
+                if before == after:
+                    continue
+                touched = touched_hosts(before, after)
+            for zone, apex in enumerate(self.options.domains):
+                written, gone = yield from renewed(old, new, zone, apex, self.options.ttl, touched)
+                change.upserts.update(written)
+                change.deletes += gone
             accepted[key] = new
             moves.note(key, addresses_of(old) if old else set(), addresses_of(new) if new else set())
             change.records_changed = True
@@ -220,50 +222,6 @@ class Tree:
                     bool(old.of(one).holders(one)) != bool(new.of(one).holders(one)) for one in touched
                 )
         return found
-
-    def _service(self, old: Published | None, new: Published | None, change: Change) -> Generator[None, None, None]:
-        ttl = self.options.ttl
-        for zone, apex in enumerate(self.options.domains):
-            after = service_nodes(new, zone, apex, ttl) if new else {}
-            yield
-            if old:
-                change.deletes += service_nodes(old, zone, apex, ttl).keys() - after.keys()
-                yield
-            change.upserts.update(after)
-
-
-def service_nodes(published: Published, zone: int, apex: Name, ttl: int) -> dict[Name, Node]:
-    """Every prepared node of one Service in one zone, its empty non-terminals included."""
-    rrsets = records_for(published, apex, ttl)
-    if not rrsets:
-        return _without_records(published, zone, apex)
-    if rrsets[0].rtype == CNAME.rtype:
-        return {rrsets[0].owner: Node(zone, {CNAME.rtype: entry(rrsets[0])}, absent=DEFER)}
-    base = rrsets[0].owner  # the Service's own addresses come first
-    nodes: dict[Name, Node] = {}
-    for rrset, additional in with_addresses(rrsets):
-        owner, rtype = rrset.owner, rrset.rtype
-        if rtype == SRV.rtype:  # owners of SRV hold nothing else
-            nodes[owner] = Node(zone, {rtype: entry(rrset, additional)})
-            nodes[parent(owner)] = Node(zone, {})  # _tcp.web… exists because _http._tcp.web… does (RFC 8020)
-        elif owner in nodes:  # its addresses of the other family
-            nodes[owner].entries[rtype] = entry(rrset)
-        else:
-            found = {rtype: entry(rrset)}
-            nodes[owner] = Node(zone, found, below=published if owner == base else None, deferred=SRV.rtype)
-    return nodes
-
-
-def _without_records(published: Published, zone: int, apex: Name) -> dict[Name, Node]:
-    """A headless Service without ready endpoint does not exist for DNS (specification §2.4), but we know why."""
-    if not published.service.headless or published.service.type == "ExternalName":
-        return {}
-    try:
-        base = service_name(published.service.key, apex)
-    except ValueError:
-        return {}
-    total = sum(len(piece.endpoints) for piece in published.slices)
-    return {base: Node(zone, {}, absent=NXDOMAIN, reason=no_ready_endpoint(total))}
 
 
 def _statics(options: ZoneOptions) -> dict[Name, Node]:
