@@ -44,7 +44,7 @@ def touched_hosts(before: Essence, after: Essence) -> AbstractSet[str] | None:
     if not ports or ports != {each for each, _ in before.endpoints}:
         return None
     old, new = ({one for _, own in each.endpoints for one in own} for each in (before, after))
-    if any(len(given) > _LONGEST or not given.isascii() for _, given in new):
+    if any(len(given) > _LONGEST or not given.isascii() for _, given in old | new):
         return None  # no name can hold it: a port may be left without a target, and only a whole look tells
     return {given or dashed(address) for address, given in old ^ new}
 
