@@ -26,6 +26,7 @@ class Known(Struct, frozen=True):
     server: str  # the API server's URL
     objects: Objects
     written: float | None  # Unix seconds of the snapshot that they are; None: they are what the API said
+    confirmed: float | None  # Unix seconds of the API's last word on them
 
 
 class Reach(NamedTuple):
@@ -58,6 +59,7 @@ class Live:
         self._reach, self._domain, self._state_dir, self._wall = reach, domain, state_dir, wall
         self._url = ""
         self._written: float | None = None  # of the snapshot that is served
+        self._confirmed: float | None = None  # Unix seconds of the API's last word on what is served from before
         self._restoring = False
         self._keeper: SnapshotKeeper | None = None
         self.synced = asyncio.Event()  # a round of the source has been published
@@ -73,6 +75,7 @@ class Live:
         self._keeper = SnapshotKeeper(file, self._collect) if file else None
         if known and known.server == self._url and not known.objects.keys() ^ {*self._kinds()}:
             await self._reach.check()
+            self._confirmed = known.confirmed
             await self._restore(known.objects, known.written)
             return
         if known is None and file and (found := await asyncio.to_thread(file.load, self._kinds())):
@@ -81,6 +84,7 @@ class Live:
                 file.path,
                 _moment(found.written),
             )
+            self._confirmed = found.written
             await self._restore(found.objects, found.written)
             return
         await self._reach.check()
@@ -121,7 +125,10 @@ class Live:
     async def known(self) -> Known | None:
         """As of the last round; None before the first."""
         objects = await self._now()
-        return Known(self._url, objects, self._written) if objects is not None else None
+        if objects is None:
+            return None
+        lag = self.lag()
+        return Known(self._url, objects, self._written, None if lag is None else self._wall() - lag)
 
     @property
     def where(self) -> str:
@@ -135,7 +142,9 @@ class Live:
 
     def lag(self) -> float | None:
         """Seconds since the API last confirmed what is served; None: it never has."""
-        return self._source.status().lag if self._written is None else max(0.0, self._wall() - self._written)
+        if not self.synced.is_set() and self._confirmed is not None:
+            return max(0.0, self._wall() - self._confirmed)
+        return self._source.status().lag
 
     def too_old(self, most: float) -> list[str]:
         """One line if the API has not confirmed what is served for more than *most* seconds; 0: it never matters."""

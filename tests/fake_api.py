@@ -65,6 +65,7 @@ class FakeApi:
         self.compacted = 100  # who watches from an older version gets 410
         self.streams_lists: str = "yes"  # yes | refused (4xx) | error (ERROR event 500, as with etcd 3.4) | silent
         self.refusals: dict[str, deque[Refusal]] = {kind: deque() for kind in PATHS.values()}
+        self.breaks_watches = False  # they begin well, and then all that comes is an ERROR event
         self.authorization = ""  # that requests must carry; "": any
         self.page_limit = 1000  # objects; a server may give less than was asked for
         self.watchers: list[Watcher] = []
@@ -185,6 +186,8 @@ class FakeApi:
             return await self._stream(request, [error(refusal)]) if refusal.event else refused(refusal)
         if not watch:
             return self._list(kind, request)
+        if self.breaks_watches:
+            return await self._stream(request, [error(Refusal(500, "etcd is away"))])
         if streaming and self.streams_lists == "refused":
             return refused(Refusal(422, "sendInitialEvents is forbidden for watch unless the WatchList feature gate"))
         if streaming and self.streams_lists == "error":

@@ -298,6 +298,45 @@ def test_bookmarks_move_on_without_events() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_an_outage_that_is_over_leaves_no_lag(compacted: bool) -> None:
+    """Whoever watches again, or has listed again, knows what there is now: nobody need wait for a bookmark."""
+
+    async def main(api: FakeApi) -> None:
+        async with Follower(api) as follower:
+            await follower.first()
+            await api.stop()
+            follower.hands.advance(600)
+            await follower.until(lambda: follower.restarts("refused") > 3)
+            assert follower.source.status().lag == 600
+            if compacted:
+                api.compact()
+            await api.start()
+            await follower.until(follower.watching)
+            assert follower.source.status().lag == 0
+            follower.hands.advance(20)
+            assert follower.source.status().lag == 20
+
+    run(main)
+
+
+def test_a_watch_that_only_begins_is_no_word_of_the_server() -> None:
+    async def main(api: FakeApi) -> None:
+        async with Follower(api) as follower:
+            await follower.first()
+            api.breaks_watches = True
+            api.end()
+            await follower.until(lambda: follower.restarts("failed") > 6)
+            follower.hands.advance(600)
+            await follower.until(lambda: follower.restarts("failed") > 20)
+            assert follower.source.status().lag == 600
+            api.breaks_watches = False
+            api.put(service("shop/api", "10.96.0.11"))
+            await follower.equal()
+
+    run(main)
+
+
 def test_duplicates_are_nothing_new() -> None:
     async def main(api: FakeApi) -> None:
         async with Follower(api) as follower:

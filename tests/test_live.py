@@ -299,8 +299,10 @@ def test_other_settings_take_over_what_is_known_while_the_api_is_away(
     async def story(life: Life) -> None:
         await life.ready()
         await life.api.stop()
+        at = life.server.status().lag
         life.write(ttl=77)
         await life.server.reload()
+        assert (life.server.status().lag or 0) > (at or 0), "it is no younger, either"
         [rrset] = (await life.query(WEB)).answer
         assert rrset.ttl == 77
         assert await life.ask(WEB) == ("NOERROR", ["10.96.0.10"], []), "it is no older than before"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO, ParamSpec, TypeVar
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -18,7 +18,7 @@ class InTurn:
     """Work in threads, one after the other: who is cancelled has not stopped it, and what comes next waits for it."""
 
     def __init__(self) -> None:
-        self._last: asyncio.Future[object] | None = None
+        self._last: asyncio.Future[Any] | None = None
 
     async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         await self.done()

@@ -85,6 +85,7 @@ class Reflector:
         self._error = ""
         self._event_at: float | None = None
         self._told_at: float | None = None  # when the server last said how far it is
+        self._resumed_at: float | None = None  # when it last began to tell what happened since
 
     async def run(self) -> None:
         """Endless; whatever happens costs a try at most."""
@@ -106,7 +107,8 @@ class Reflector:
     def status(self) -> KindStatus:
         now = self._around.clock.monotonic()
         event_age, bookmark_age = (None if at is None else now - at for at in (self._event_at, self._told_at))
-        ages = [age for age in (event_age, bookmark_age) if age is not None]
+        resumed_age = None if self._resumed_at is None else now - self._resumed_at
+        ages = [age for age in (event_age, bookmark_age, resumed_age) if age is not None]
         return KindStatus(
             self.resource.kind,
             self.synced.is_set(),
@@ -181,6 +183,8 @@ class Reflector:
             await self._check_history()
         self._doubtful = False
         async with self._open({"resourceVersion": self.store.position}) as stream:
+            if not self._cut_short:
+                self._resumed_at = self._opened_at
             await self._take(stream, Lines(), iter(()))
 
     async def _check_history(self) -> None:
@@ -299,12 +303,17 @@ class Reflector:
         asked = self._selected(common | parameters)
         async with self._around.client.watch(self.resource.path, asked, self.resource.watch_accept) as stream:
             self._stream, self._reached, self._opened_at = stream, True, self._around.clock.monotonic()
-            if not (self._last and self._last.streamed):
+            if not self._cut_short:
                 self._well()
             try:
                 yield stream
             finally:
                 self._stream = None
+
+    @property
+    def _cut_short(self) -> bool:
+        """Whether the last watch began well and ended with an error: that one has begun says nothing then."""
+        return self._last is not None and self._last.streamed
 
     def _well(self) -> None:
         self._error = ""
