@@ -338,7 +338,7 @@ class Server:
         self._listeners.limit(_limits(settings), _sockets(settings))
         if new_world:
             self._retiring = asyncio.create_task(_hand_over(old, backend))
-        await self._listeners.serve(settings.listen, bound)
+        await self._listeners.serve(settings.listen, bound, before.forward_timeout)
         if self._retiring:
             await asyncio.shield(self._retiring)  # whoever ends the server ends it behind that
         if new_world:

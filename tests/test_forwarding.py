@@ -588,6 +588,25 @@ def test_who_waits_while_settings_change_is_answered(tmp_path: Path) -> None:
     story(told)
 
 
+def test_who_waits_at_an_address_that_goes_is_answered(tmp_path: Path) -> None:
+    async def told(farm: Farm) -> None:
+        upstream, port = await farm.add(hold), free_port()
+        own: dict[str, Any] = {"upstream": [at(upstream)], "ns_addresses": ["127.0.0.1"]}
+        places = [f"127.0.0.1:{port}", f"127.0.0.2:{port}"]
+        async with serving(tmp_path, listen=places, **own) as server:
+            waiting = asyncio.create_task(server.ask(OUT))
+            await upstream.seen(1)
+            server.write(listen=places[1:], **own)
+            await server.server.reload()
+            assert server.server._listeners.bound == [("127.0.0.2", port)]
+            while not waiting.done():  # there may be a second try
+                upstream.release()
+                await asyncio.sleep(0)
+            assert (await waiting).answer
+
+    story(told)
+
+
 def test_the_old_cache_goes_with_its_settings(tmp_path: Path) -> None:
     """Also what no collector sees any more."""
 

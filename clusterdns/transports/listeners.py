@@ -1,7 +1,10 @@
 """The sockets that are served now.  A change opens what is new before it closes what is not wanted any more."""
 
+import asyncio
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import chain
 
 from clusterdns.transports.answers import Answers
 from clusterdns.transports.crowd import Crowd, Limits
@@ -11,6 +14,7 @@ from clusterdns.transports.sockets import Address, allow_files, bind_pairs
 from clusterdns.transports.stream import StreamListener
 from clusterdns.transports.udp import UdpListener
 
+_WILDCARDS = ("0.0.0.0", "::")
 _OTHER_FILES = 128  # open files beside connections: sockets, watches, manifests while they are read
 _Pairs = list[tuple[UdpListener, StreamListener]]
 
@@ -22,6 +26,8 @@ class Listeners:
         """*inherited*: sockets that are there already, by their addresses."""
         self._inherited = inherited or {}
         self._open: dict[Address, _Pairs] = {}
+        self._leaving: list[_Pairs] = []  # that receive no more and owe answers
+        self._seeing_off: set[asyncio.Task[None]] = set()
         self._before = 0  # queries of listeners that are closed
         self.crowd = Crowd()
         self.doors = Doors()
@@ -52,18 +58,29 @@ class Listeners:
         )
 
     def _sockets(self, address: Address) -> list[tuple[socket.socket, socket.socket]]:
+        self._make_room(*address)
         inherited = self._inherited.pop(address, None)
         return [inherited] if inherited else bind_pairs(address)
 
-    async def serve(self, wanted: Iterable[Address], new: dict[Address, _Pairs]) -> None:
-        """Serves *new*, from ``bind``, and closes what is not in *wanted*; the others are not touched."""
+    def _make_room(self, host: str, port: int) -> None:
+        """Who comes back to a place goes before what those who left it still owe."""
+        for udp in [udp for pairs in self._leaving for udp, _ in pairs]:
+            if not udp.closed and udp.address[1] == port and (host == udp.address[0] or host in _WILDCARDS):
+                udp.close()
+
+    async def serve(self, wanted: Iterable[Address], new: dict[Address, _Pairs], patience: float = 0.0) -> None:
+        """Serves *new*, from ``bind``, and closes what is not in *wanted*; the others are not touched.
+
+        What is closed takes no more queries, and has *patience* seconds for the answers that are waited for.
+        """
         for pairs in new.values():
             for udp, stream in pairs:
                 udp.start()
                 await stream.start()
         keep = {*wanted}
         for address in [address for address in self._open if address not in keep]:
-            await self._close(self._open.pop(address))
+            self._leaving.append(self._open.pop(address))
+            await self._leave(self._leaving[-1], patience)
         self._open |= new
 
     def limit(self, limits: Limits, others: int = 0) -> None:
@@ -95,12 +112,12 @@ class Listeners:
     @property
     def queries(self) -> int:
         """That have come in so far."""
-        return self._before + sum(u.queries + s.queries for pairs in self._open.values() for u, s in pairs)
+        return self._before + sum(udp.queries + stream.queries for udp, stream in self._all())
 
     @property
     def under_way(self) -> int:
         """Queries whose answers are waited for."""
-        return sum(u.under_way + s.under_way for pairs in self._open.values() for u, s in pairs)
+        return sum(udp.under_way + stream.under_way for udp, stream in self._all())
 
     @property
     def pressed(self) -> bool:
@@ -108,14 +125,43 @@ class Listeners:
         return any(udp.pressed for pairs in self._open.values() for udp, _ in pairs)
 
     async def close(self) -> None:
-        while self._open:
-            await self._close(self._open.popitem()[1])
+        for task in self._seeing_off:
+            task.cancel()
+        await asyncio.gather(*self._seeing_off, return_exceptions=True)
+        self._leaving += self._open.values()
+        self._open.clear()
+        while self._leaving:
+            await self._close(self._leaving[0])
+
+    def _all(self) -> Iterator[tuple[UdpListener, StreamListener]]:
+        return chain.from_iterable((*self._open.values(), *self._leaving))
+
+    async def _leave(self, pairs: _Pairs, patience: float) -> None:
+        """*pairs* are in ``_leaving`` already."""
+        for udp, stream in pairs:
+            udp.leave()
+            await stream.leave()
+        if not patience or all(udp.emptied.is_set() and stream.emptied.is_set() for udp, stream in pairs):
+            await self._close(pairs)
+            return
+        task = asyncio.create_task(self._see_off(pairs, patience))
+        self._seeing_off.add(task)
+        task.add_done_callback(self._seeing_off.discard)
+
+    async def _see_off(self, pairs: _Pairs, patience: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                for udp, stream in pairs:
+                    await udp.emptied.wait()
+                    await stream.emptied.wait()
+        await self._close(pairs)
 
     async def _close(self, pairs: _Pairs) -> None:
         for udp, stream in pairs:
             udp.close()
             await stream.close()
-            self._before += udp.queries + stream.queries
+        self._leaving.remove(pairs)
+        self._before += sum(udp.queries + stream.queries for udp, stream in pairs)
 
 
 def discard(new: dict[Address, _Pairs]) -> None:

@@ -32,6 +32,9 @@ class StreamListener:
         self._server: asyncio.Server | None = None
         self.queries = 0
         self.under_way = 0  # queries whose answers are waited for
+        self.left = False
+        self._connections = 0
+        self.emptied = asyncio.Event()  # it was left, and no connection is there any more
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -42,14 +45,35 @@ class StreamListener:
         """Closes a socket that was never served."""
         self._sock.close()
 
-    async def close(self) -> None:
-        """No new connections; those that exist send what they hold and end."""
+    async def leave(self) -> None:
+        """No new connections; those that exist take no more queries, and end when the ones they have are answered."""
+        self.left = True
         if self._server:
             self._server.close()
-        for connection in self.crowd:
-            if isinstance(connection, Connection) and connection.listener is self:
-                connection.finish()
+        for connection in self._own():
+            connection.leave()
         await asyncio.sleep(0)  # transports close on the loop's next turn
+        if not self._connections:
+            self.emptied.set()
+
+    async def close(self) -> None:
+        """No new connections; those that exist send what they hold and end."""
+        self.left = True
+        if self._server:
+            self._server.close()
+        for connection in self._own():
+            connection.finish()
+        await asyncio.sleep(0)
+        self.emptied.set()
+
+    def count(self, change: int) -> None:
+        """Of its connections."""
+        self._connections += change
+        if self.left and not self._connections:
+            self.emptied.set()
+
+    def _own(self) -> "list[Connection]":
+        return [one for one in self.crowd if isinstance(one, Connection) and one.listener is self]
 
 
 class Connection(asyncio.Protocol):
@@ -79,10 +103,14 @@ class Connection(asyncio.Protocol):
         self._peer = self._transport.get_extra_info("peername") or self._peer
         self.client = self._peer[0]
         self._crowd.opened(self)
+        self.listener.count(1)
         self._restart_idle()
+        if self.listener.left:  # it was about to come when that happened
+            self.finish()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc  # whose fault it was changes nothing
+        self.listener.count(-1)
         if self._idle:
             self._idle.cancel()
         self._waiting.clear()
@@ -111,6 +139,12 @@ class Connection(asyncio.Protocol):
         self._may_write = True
         self._restart_idle()  # it reads: so long it is not silent
         self._answer_waiting()
+
+    def leave(self) -> None:
+        """As if the client had closed its side."""
+        self._ended = True
+        self._transport.pause_reading()
+        self._choose_reading()
 
     def finish(self) -> None:
         """Ends after what is written has been sent."""

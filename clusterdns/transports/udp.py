@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 from functools import partial
+from ipaddress import ip_address
 
 from clusterdns.engine.elsewhere import Later
 from clusterdns.engine.manners import Peer
@@ -29,6 +31,8 @@ class UdpListener:
         self.unsent = 0  # answers that the kernel did not take
         self.under_way = 0  # queries whose answers are waited for
         self.pressed = False  # datagrams come faster than they are answered
+        self._left = False
+        self.emptied = asyncio.Event()  # it was left, and nobody waits any more
 
     @property
     def address(self) -> tuple[str, int]:
@@ -42,16 +46,38 @@ class UdpListener:
     def start(self) -> None:
         asyncio.get_running_loop().add_reader(self._sock, self._readable)
 
-    def close(self) -> None:
-        """Answers what has arrived, then closes: datagrams queued in a closing socket die silently.
+    def leave(self) -> None:
+        """Answers what has arrived, and takes no more; answers that are waited for go out until ``close``.
 
-        Answers that come later are dropped.
+        From now on the kernel tells clients that nobody is here: so it does with a socket that has another peer, and
+        this one is its own.  It may send to all others as before.
         """
+        self._left = True
+        if not ip_address(self.address[0]).is_unspecified:  # its answers would have another source then
+            with suppress(OSError):  # another system than Linux may refuse
+                self._sock.connect(self._sock.getsockname())
         asyncio.get_running_loop().remove_reader(self._sock)
         for _ in range(_DRAIN_BATCHES):
             if not self._readable():
                 break
+        self.pressed = False
+        if not self.under_way:
+            self.emptied.set()
+
+    @property
+    def closed(self) -> bool:
+        return self._sock.fileno() < 0
+
+    def close(self) -> None:
+        """Any number of times.  Answers that come later are dropped.
+
+        Datagrams queued in a closing socket die silently: they are answered before.
+        """
+        if self.closed:
+            return
+        self.leave()
         self._sock.close()
+        self.emptied.set()
 
     def _readable(self) -> bool:
         """True when there may be more.
@@ -96,8 +122,10 @@ class UdpListener:
 
     def _send_late(self, peer: Peer, response: bytes) -> None:
         self.under_way -= 1
-        if self._sock.fileno() < 0:
+        if self.closed:
             return
+        if self._left and not self.under_way:
+            self.emptied.set()
         try:
             self._sock.sendto(response, peer)
         except OSError:
