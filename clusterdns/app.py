@@ -15,10 +15,13 @@ from clusterdns.options import controller_options, file_limits, zone_options
 from clusterdns.server import Server
 from clusterdns.sources.reading import load
 from clusterdns.supervisor import Supervisor
-from clusterdns.transports.inherited import inherited_sockets, paired
+from clusterdns.transports.inherited import Pairs, inherited_sockets, paired
+from clusterdns.transports.sockets import Address, address_text
 from clusterdns.world import build
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.zonefile import zone_text
+
+logger = logging.getLogger("clusterdns")
 
 # While another thread decodes, every system call of a query gives the interpreter away and waits so long to have it
 # back, twice per query: at Python's 5 ms, and at 1 ms still, 1,000 questions a second queue up.  With nothing to decode
@@ -45,16 +48,36 @@ def serve(
     sys.setswitchinterval(SWITCH_SECONDS)
 
     inherited = paired(inherited_sockets(os.environ, os.getpid()))
-
-    def loaded() -> Settings:
-        settings = load_settings()
-        # The parent's sockets are what it wants to be listened on.
-        return replace(settings, listen=tuple(inherited)) if inherited else settings
+    loaded = with_sockets(load_settings, inherited) if inherited else load_settings
 
     async def run() -> int:
         return await Server(loaded, config_path, inherited, Supervisor(os.environ, os.getpid()), started).run()
 
     return asyncio.run(run())
+
+
+def with_sockets(load_settings: Callable[[], Settings], inherited: Pairs) -> Callable[[], Settings]:
+    """*load_settings*, but ``listen`` is where the parent's sockets are: that is what it wants to be listened on.
+
+    Whoever writes another ``listen`` meanwhile is told that it does nothing.
+    """
+    addresses = tuple(inherited)
+    written: tuple[Address, ...] | None = None  # when it was last read
+
+    def loaded() -> Settings:
+        nonlocal written
+        settings = load_settings()
+        if written not in (None, settings.listen) and {*settings.listen} != {*addresses}:
+            logger.warning(
+                "listen: %s changes nothing: the sockets are the parent's (LISTEN_FDS), on %s; "
+                "change ListenDatagram and ListenStream in its socket unit, and restart that",
+                ", ".join(map(address_text, settings.listen)),
+                ", ".join(map(address_text, addresses)),
+            )
+        written = settings.listen
+        return replace(settings, listen=addresses)
+
+    return loaded
 
 
 def check(paths: Sequence[str], settings: Settings) -> Report:

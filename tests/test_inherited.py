@@ -15,6 +15,8 @@ import pytest
 from ports import free_port
 from support import PATIENCE
 
+from clusterdns.app import with_sockets
+from clusterdns.config import load_settings
 from clusterdns.errors import OperatorError
 from clusterdns.transports.inherited import inherited_sockets, paired
 
@@ -141,6 +143,22 @@ def test_a_query_that_comes_while_nobody_serves_is_answered_by_the_next_process(
             assert dns.query.tcp(query, host, port=port, timeout=PATIENCE).answer
         finally:
             assert end(second) == 0
+
+
+def test_another_listen_is_told_to_do_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Once for each change, and not where it says what is so."""
+    listens = ["127.0.0.1:1053", "127.0.0.1:5353", "127.0.0.1:5353", "127.0.0.1:1053", "127.0.0.2:53"]
+    reading = iter(listens)
+    with opened((socket.AF_INET, UDP, "127.0.0.2"), (socket.AF_INET, TCP, "127.0.0.2")) as (udp, tcp):
+        inherited = {("127.0.0.2", 53): (udp, tcp)}
+        load = with_sockets(lambda: load_settings({"listen": [next(reading)]}, {}), inherited)
+        for _ in listens:
+            assert load().listen == (("127.0.0.2", 53),)
+    assert caplog.messages == [
+        f"listen: {address} changes nothing: the sockets are the parent's (LISTEN_FDS), on 127.0.0.2:53; "
+        "change ListenDatagram and ListenStream in its socket unit, and restart that"
+        for address in ("127.0.0.1:5353", "127.0.0.1:1053")
+    ]
 
 
 def test_a_descriptor_that_is_no_socket_ends_with_a_line() -> None:
