@@ -115,6 +115,27 @@ def test_a_second_address_that_fails_closes_the_first(monkeypatch: pytest.Monkey
 
 
 @with_ipv6
+class Restrained(socket.socket):
+    """Of a process without CAP_NET_ADMIN where net.core.rmem_max is 64 KiB."""
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:  # type: ignore[override]
+        if option == sockets._SO_RCVBUFFORCE:
+            raise PermissionError
+        super().setsockopt(level, option, min(value, 1 << 16) if option == socket.SO_RCVBUF else value)
+
+
+@pytest.mark.parametrize(
+    ("had", "has"), [(1 << 13, 1 << 16), (1 << 16, 1 << 16), (1 << 18, 1 << 18), (1 << 22, 1 << 22)]
+)
+def test_a_buffer_is_never_made_smaller(monkeypatch: pytest.MonkeyPatch, had: int, has: int) -> None:
+    """systemd (ReceiveBuffer=) may give more than we may."""
+    monkeypatch.setattr(socket, "socket", Restrained)
+    with Restrained(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        socket.SocketType.setsockopt(sock, socket.SOL_SOCKET, socket.SO_RCVBUF, had)
+        sockets.tune(sock)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * has
+
+
 def test_ipv6_sockets_leave_ipv4_alone() -> None:
     with bound(("::1", 0)) as ((udp, tcp),):
         for sock in (udp, tcp):

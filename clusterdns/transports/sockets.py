@@ -117,12 +117,21 @@ def tune(sock: socket.socket) -> None:
 
 def _widen(sock: socket.socket) -> None:
     """What arrives while we are busy waits here; the usual limit holds fewer than 300 queries."""
-    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 2 * _RECEIVE_OCTETS:  # Linux tells double what was set
+    octets = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    if octets >= 2 * _RECEIVE_OCTETS:  # Linux tells double what was set
         return
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_OCTETS)
     except OSError:
+        if octets < _allowed(sock.family):  # a parent may have given it more than we may
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_OCTETS)
+
+
+def _allowed(family: int) -> int:
+    """What a socket gets that asks for as much as ours: net.core.rmem_max, which not every container can read."""
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_OCTETS)
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
 
 def _omit_path_mtu(sock: socket.socket, family: int) -> None:
