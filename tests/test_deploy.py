@@ -54,6 +54,11 @@ def test_the_ports_are_those_that_the_settings_name() -> None:
     ]
 
 
+def test_the_image_tells_all_ports() -> None:
+    (line,) = re.findall(r"^EXPOSE (.*)$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE)
+    assert {int(port.partition("/")[0]) for port in line.split()} == {*_ports().values()}
+
+
 def test_the_service_finds_the_ports_of_coredns_too() -> None:
     """kubeadm's Deployment of CoreDNS names them so."""
     service = yaml.safe_load((BASE / "service.yaml").read_text())
