@@ -193,8 +193,9 @@ def entry(rrset: RRset, additional: Sequence[RRset] = ()) -> Entry:
         return Entry(wire, ((count, len(wire)),), stride, *_counts(count, 0))
     parts, end = [wire], len(wire)
     cuts, extra = [(count, end)], 0
+    ends: dict[Name, bytes] = {}  # of owners, behind their first label: those of a Service's endpoints have one
     for more in additional:
-        parts.append(encode_rrset(more, compress(more.owner, rrset.owner)))
+        parts.append(encode_rrset(more, _compressed(more.owner, rrset.owner, ends)))
         end += len(parts[-1])
         cuts.append((len(more.rdatas), end))
         extra += len(more.rdatas)
@@ -205,6 +206,17 @@ def entry(rrset: RRset, additional: Sequence[RRset] = ()) -> Entry:
 def _counts(answers: int, additional: int) -> tuple[bytes, bytes]:
     """Without and with an OPT."""
     return section_counts(answers, 0, additional), section_counts(answers, 0, additional + 1)
+
+
+def _compressed(name: Name, question: Name, ends: dict[Name, bytes]) -> bytes:
+    """As ``compress``, which is asked once for each name above those of *ends*."""
+    if question.endswith(name):
+        return compress(name, question)
+    first = 1 + name[0]
+    above = Name(name[first:])
+    if (end := ends.get(above)) is None:
+        end = ends[above] = compress(above, question)
+    return name[:first] + end
 
 
 def compress(name: Name, question: Name) -> bytes:

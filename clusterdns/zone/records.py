@@ -46,9 +46,10 @@ def given_name(endpoint: Endpoint, pod_names: bool) -> str:
 
 def dashed(address: bytes) -> str:
     """``10-1-0-7``, ``2001-db8--7``; one that would end in a dash gets a 0, as in CoreDNS."""
+    text = address_text(address)
     if len(address) == 4:
-        return "%d-%d-%d-%d" % (*address,)
-    text = address_text(address).replace(":", "-")
+        return text.replace(".", "-")
+    text = text.replace(":", "-")
     return text + "0" if text.endswith("-") else text
 
 
@@ -107,12 +108,19 @@ def _headless(published: Published, base: Name, ttl: int) -> list[RRset]:
     """§2.4: addresses of every ready endpoint at the Service and at its own name; SRV for its named ports."""
     hosts: dict[str, set[bytes]] = {}
     ports: dict[tuple[str, str], list[tuple[str, int]]] = {}
-    for piece, endpoint in shown(published):
-        host = endpoint_label(endpoint, published.pod_names)
-        hosts.setdefault(host, set()).add(endpoint.address)
-        for port in piece.ports:
+    everything, pod_names = published.service.publish_not_ready, published.pod_names
+    for piece in published.slices:  # as ``shown``, and each port once
+        own = [
+            (endpoint_label(one, pod_names), one.address)
+            for one in piece.endpoints
+            if everything or one.conditions & READY
+        ]
+        for host, address in own:
+            hosts.setdefault(host, set()).add(address)
+        for port in piece.ports if own else ():
             if port.name and port.number:
-                ports.setdefault((port.name, port.protocol), []).append((host, port.number))
+                targets = ports.setdefault((port.name, port.protocol), [])
+                targets += [(host, port.number) for host, _ in own]
     names = {host: name for host in hosts if (name := _below(host, base))}
     found = address_rrsets(base, ttl, set().union(*hosts.values())) if hosts else []
     for host, name in sorted(names.items()):
