@@ -191,7 +191,9 @@ SETTINGS = {
         Setting("forward_tcp", "false", "ask over TCP always, not only for what UDP truncates: true or false"),
         Setting("forward_timeout", "5", "seconds from 1 to 60 after which a question to upstreams is given up, or 2s"),
         Setting(
-            "forward_per_client", "1000", "questions of one address that may wait for upstreams; others get SERVFAIL"
+            "forward_per_client",
+            "1000",
+            "questions of one address, or global IPv6 /64, that may wait for upstreams; others get SERVFAIL",
         ),
         Setting("forward_total", "4096", "questions of all clients that may wait for upstreams; others get SERVFAIL"),
         Setting("cache_octets", "32MiB", "memory for answers of others; or 500KiB, 1GiB"),

@@ -539,6 +539,24 @@ def test_while_nobody_answers_few_find_out_and_the_others_are_told_at_once() -> 
     run(story)
 
 
+def test_a_network_of_global_addresses_is_one_client() -> None:
+    async def story() -> None:
+        scene = Scene({}, limits=Limits(per_client=1))
+        scene.upstream.held = asyncio.Event()
+        first = asyncio.create_task(scene.ask(query("a.example.com"), address="2001:db8:0:1::7"))
+        await asyncio.sleep(0)
+        message = read(await scene.ask(query("b.example.com"), address="2001:db8:0:1:ffff::8"))
+        assert message.rcode() == dns.rcode.SERVFAIL
+        others = ["2001:db8:0:2::7", "fd00:10:244::7", "fd00:10:244::8", "192.0.2.7", "192.0.2.8"]
+        waiting = [asyncio.create_task(scene.ask(query("b.example.com"), address=one)) for one in others]
+        await asyncio.sleep(0)
+        scene.upstream.held.set()
+        assert {read(await one).rcode() for one in (first, *waiting)} == {dns.rcode.NXDOMAIN}
+        assert not scene.forwarder.admission._clients
+
+    run(story)
+
+
 def test_what_is_known_is_told_however_many_wait() -> None:
     async def story() -> None:
         scene = Scene(ADDRESS, limits=Limits(per_client=1, total=1))

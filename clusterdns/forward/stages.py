@@ -13,7 +13,7 @@ from clusterdns.engine.elsewhere import Later, Resolve, Send
 from clusterdns.engine.gate import CD, QR, RD
 from clusterdns.engine.plain import AD, OPT_OCTETS
 from clusterdns.engine.reply import Reply
-from clusterdns.forward.admission import Admission, Limits
+from clusterdns.forward.admission import Admission, Limits, client_of
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.asking import ENDING, Asker, Prefetch, Timers
 from clusterdns.forward.cache import Cache
@@ -167,10 +167,11 @@ class Forwarder:
                 await asyncio.sleep(0)
 
     def _wait(self, resolve: Resolve, question: Question, trail: bytes, send: Send) -> None:
-        self.admission.enter(resolve.address)
+        client = client_of(resolve.address)
+        self.admission.enter(client)
         waiting = _Waiting(resolve, question, trail, send)
         if self._queue or self._begun == AT_ONCE:
-            self._queue.put(resolve.address, waiting)
+            self._queue.put(client, waiting)
         else:
             self._begin(waiting)
 
@@ -192,7 +193,7 @@ class Forwarder:
             self._begin(self._queue.take())
 
     def _done(self, resolve: Resolve, question: Question, send: Send, outcome: Outcome) -> None:
-        self.admission.leave(resolve.address)
+        self.admission.leave(client_of(resolve.address))
         self._left.set()
         self._resolver.trails.pop(question, None)
         try:
@@ -242,7 +243,7 @@ class Forwarder:
             return OTHER, "too many questions at once"
         if inside and self._is_in_vain(Name(question[0])) and not self.asker.is_asked(question):
             return NO_REACHABLE_AUTHORITY, "no upstream answers"
-        why = self.admission.refusal(address, pressed=pressed)
+        why = self.admission.refusal(client_of(address), pressed=pressed)
         return (OTHER, why) if why else None
 
     def _is_in_vain(self, name: Name) -> bool:
