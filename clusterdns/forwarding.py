@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import cast
@@ -16,6 +15,7 @@ from clusterdns.forward.admission import Limits
 from clusterdns.forward.asking import Prefetch
 from clusterdns.forward.cache import Cache
 from clusterdns.forward.choosing import Policy
+from clusterdns.forward.clock import ageing
 from clusterdns.forward.inheriting import Sources, inherit
 from clusterdns.forward.inspecting import Inspection
 from clusterdns.forward.kept import Bounds
@@ -52,7 +52,7 @@ class Forwarding:
     """Of one server.  *pressed*: packets come faster than they are answered."""
 
     def __init__(self, pressed: Callable[[], bool]) -> None:
-        self._pressed = pressed
+        self._pressed, self._clock = pressed, ageing()
         self._plan: _Plan | None = None
         self.forwarder: Forwarder | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -66,7 +66,7 @@ class Forwarding:
         if plan is None or plan == now:
             return self.forwarder if plan else None
         cache = self.forwarder.cache if self.forwarder and now and plan.same_answers(now) else None
-        return _made(plan, _own(settings), cache, self._pressed)
+        return _made(plan, _own(settings), cache, self._clock, self._pressed)
 
     def turn_to(self, settings: Settings, forwarder: Forwarder | None) -> None:
         """*forwarder*, from ``of``, is asked from now on.  Who waits for the one before is still told.
@@ -126,7 +126,7 @@ class Forwarding:
     def inspection(self) -> Inspection | None:
         """Of the cache."""
         one = self.forwarder
-        return Inspection(one.cache, one.asker, time.monotonic) if one else None
+        return Inspection(one.cache, one.asker, self._clock) if one else None
 
     async def close(self) -> None:
         """Whoever waits is told that the server ends."""
@@ -184,13 +184,15 @@ def _planned(settings: Settings) -> _Plan | None:
     )
 
 
-def _made(plan: _Plan, own: Own, cache: Cache | None, pressed: Callable[[], bool]) -> Forwarder:
+def _made(
+    plan: _Plan, own: Own, cache: Cache | None, clock: Callable[[], float], pressed: Callable[[], bool]
+) -> Forwarder:
     """*cache*: to be used further; None: a new one."""
     terms = Terms(_MARK, plan.limits, plan.timeout, None if plan.prefetch else _NO_PREFETCH)
     budget = plan.timeout - _MARGIN
     groups = [Upstreams(servers, plan.policy, budget=budget, tcp=plan.tcp, own=own) for servers in plan.sources.groups]
     cache = cache or Cache(plan.bounds)
-    return Forwarder(plan.sources.routes, groups, cache, terms, time.monotonic, asyncio.get_running_loop(), pressed)
+    return Forwarder(plan.sources.routes, groups, cache, terms, clock, asyncio.get_running_loop(), pressed)
 
 
 def _own(settings: Settings) -> Own:

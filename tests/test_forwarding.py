@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dns.edns
@@ -409,7 +408,7 @@ def test_ten_thousand_clients_of_one_expired_name_make_one_question(
 ) -> None:
     """Of an upstream that is slow as many wait as may, and the others get at once what has expired."""
     now = 1000.0
-    monkeypatch.setattr("clusterdns.forwarding.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(forwarding_module, "ageing", lambda: lambda: now)
     hosts, each = 50, 200
     got: list[bytes] = []
 

@@ -78,7 +78,7 @@ class Asker:
         timers: Timers,
         prefetch: Prefetch | None = None,
     ) -> None:
-        """*clock*: monotonic seconds.  *timers*: the running event loop."""
+        """*clock*: seconds, see ``clock.ageing``.  *timers*: the running event loop."""
         self._resolve, self._cache, self._clock, self._timers = resolve, cache, clock, timers
         self._prefetch = prefetch or Prefetch()
         self._entries = cache.entries

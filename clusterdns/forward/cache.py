@@ -1,8 +1,8 @@
 """Answers of others, as long as they are good for something, in a bounded number of octets.
 
-Pure: time comes in, in monotonic seconds.  Segmented LRU: what comes in new is on probation, what is asked for again
-is protected, and who is driven out there is on probation once more.  A flood of names that are asked for once thus
-displaces newcomers only.  Names are looked up in one dict; recency is noted now and then for each.
+Pure: time comes in, in seconds of ``clock.ageing``.  Segmented LRU: what comes in new is on probation, what is asked
+for again is protected, and who is driven out there is on probation once more.  A flood of names that are asked for once
+thus displaces newcomers only.  Names are looked up in one dict; recency is noted now and then for each.
 """
 
 from collections.abc import Callable

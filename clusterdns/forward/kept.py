@@ -48,7 +48,7 @@ class Kept(Struct, gc=False):
 
     question: Question
     foreign: Foreign
-    stored: float  # monotonic seconds
+    stored: float  # seconds, as all times here: see ``clock.ageing``
     ttl: int  # seconds that it is fresh for
     tally: Tally
     octets: int  # as a newcomer; see ``warm_octets``
@@ -67,7 +67,7 @@ class Failure(Struct, gc=False):
     """RFC 9520: who fails is not asked again at once."""
 
     outcome: Outcome
-    until: float  # monotonic seconds
+    until: float
     delay: int  # seconds, of this time
 
 

@@ -73,8 +73,8 @@ class Forwarder:
         timers: Timers,
         pressed: Callable[[], bool] = lambda: False,
     ) -> None:
-        """*groups*: of the stub domains as *routes* number them, and of the upstream as the last.  *clock*: monotonic
-        seconds.  *timers*: the running event loop.  *pressed*: packets come faster than they are answered.
+        """*groups*: of the stub domains as *routes* number them, and of the upstream as the last.  *clock*: seconds,
+        see ``clock.ageing``.  *timers*: the running event loop.  *pressed*: packets come faster than they are answered.
         """
         self.routes, self.groups, self.cache, self.pressed = routes, groups, cache, pressed
         # Of its own, so that nothing here forms a circle: what is frozen no collector finds.
