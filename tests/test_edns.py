@@ -5,7 +5,7 @@ import dns.message
 import pytest
 from packets import header, option
 
-from clusterdns.engine.edns import Edns, error_option, opt_record, parse_opt
+from clusterdns.engine.edns import Edns, Error, error_option, opt_record, parse_opt, with_errors
 from clusterdns.errors import PeerError
 
 
@@ -56,6 +56,26 @@ def test_our_opt_as_dnspython_reads_it() -> None:
     (error,) = message.options
     assert isinstance(error, dns.edns.EDEOption)
     assert (error.code, error.text) == (14, "not yet")
+
+
+ERROR, OTHERS = (14, "not ready"), ((3, "stale"), (22, "nobody"), (3, "stale, too"))
+
+
+@pytest.mark.parametrize(
+    ("error", "others", "first", "codes"),
+    [
+        (None, (), None, []),
+        (ERROR, (), ERROR, []),
+        (None, OTHERS, (3, "stale"), [22]),
+        (ERROR, OTHERS, ERROR, [3, 22]),
+        (ERROR, (ERROR,), ERROR, []),
+    ],
+)
+def test_one_error_has_words_and_the_others_are_codes(
+    error: Error | None, others: tuple[Error, ...], first: Error | None, codes: list[int]
+) -> None:
+    told = b"".join(option(15, code.to_bytes(2)) for code in codes)
+    assert with_errors(error, others, b"before") == (first, b"before" + told)
 
 
 def test_our_opt_without_anything() -> None:

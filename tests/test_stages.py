@@ -417,6 +417,44 @@ def test_what_others_say_of_names_of_ours_in_the_middle_of_a_chain_is_dropped(do
     run(story)
 
 
+def test_what_was_to_be_said_of_a_chain_is_said_where_it_comes_back() -> None:
+    """That it is stale, or what its server said of it; behind what our zones have to say."""
+
+    async def story() -> None:
+        web, gone = f"web.shop.{Z}.", f"gone.shop.{Z}."
+        warned = opt(options=option(15, b"\0\x12blocked"))
+        script: dict[str, Sequence[str] | bytes | Exception] = {
+            OUT: [f"{OUT}. 60 CNAME {web}"],
+            "warned.example": reply("warned.example", "A", [f"warned.example. 60 CNAME {web}"], edns=warned),
+            "both.example": [f"both.example. 60 CNAME {gone}"],
+        }
+        scene = Scene(script)
+        for _ in range(2):
+            assert ede(await scene.get(OUT)) == []
+            assert ede(await scene.get("warned.example")) == [(18, "blocked")]
+        absent = await scene.get("both.example")
+        scene.now += 100
+        for name, target, reasons in ((OUT, web, []), ("warned.example", web, []), ("both.example", gone, ede(absent))):
+            script[name] = Unresolved(22, "nobody")
+            message = await scene.get(name)
+            assert [str(one) for one in message.answer[:1]] == [f"{name}. 30 IN CNAME {target}"]
+            assert {*ede(message)} == {*reasons, (3, None)}
+
+    run(story)
+
+
+def test_of_several_parts_of_a_chain_all_is_said() -> None:
+    async def story() -> None:
+        warned = [opt(options=option(15, code + text)) for code, text in ((b"\0\x12", b"one"), (b"\0\x04", b"two"))]
+        first = reply(OUT, "A", [f"{OUT}. 60 CNAME x.cluster.local."], edns=warned[0])
+        second = reply("x.cluster.local", "A", ["x.cluster.local. 60 A 10.9.9.9"], edns=warned[1])
+        scene = Scene({OUT: first, "x.cluster.local": second}, options=FALLING)
+        for _ in range(2):
+            assert sorted(ede(await scene.get(OUT))) == [(4, "two"), (18, None)]
+
+    run(story)
+
+
 @pytest.mark.parametrize("do", [False, True])
 def test_a_chain_into_a_zone_that_falls_through_is_followed_on_both_sides(do: bool) -> None:
     async def story() -> None:

@@ -6,7 +6,7 @@ from clusterdns.engine import gate
 from clusterdns.engine.chain import ANY, Chains, Outward, error_of
 from clusterdns.engine.cookies import REPLY_OCTETS
 from clusterdns.engine.counting import Counting
-from clusterdns.engine.edns import OPT
+from clusterdns.engine.edns import OPT, with_errors
 from clusterdns.engine.elsewhere import Elsewhere, Later, Resolve
 from clusterdns.engine.gate import FORMERR, HEADER_OCTETS, NOTIMP, Query, Rejected
 from clusterdns.engine.manners import CH, NOBODY, TCP, UDP, Manners, Peer
@@ -257,8 +257,11 @@ class Responder:
             return self.finish(resolve, Reply(REFUSED))
         return self._elsewhere.ask(resolve)
 
-    def _render(self, query: Query, reply: Reply, limit: int, transport: str, address: str) -> bytes:
-        options = self._manners.options(query.edns, transport, address) if query.edns else b""
+    def _render(
+        self, query: Query, reply: Reply, limit: int, transport: str, address: str, options: bytes = b""
+    ) -> bytes:
+        if query.edns:
+            options += self._manners.options(query.edns, transport, address)
         if self._stale and reply.flags & AA and query.qclass == IN:
             reply.error = stale_error(reply.rcode, self._stale, reply.error)
         return render(query, reply, limit, options, self._manners.udp_octets)
@@ -266,7 +269,8 @@ class Responder:
     # For whoever is asked for names of others, see ``elsewhere.Inside``.
 
     def finish(self, resolve: Resolve, reply: Reply) -> bytes:
-        return self._render(resolve.query, reply, resolve.limit, resolve.transport, resolve.address)
+        reply.error, options = with_errors(reply.error, resolve.errors)
+        return self._render(resolve.query, reply, resolve.limit, resolve.transport, resolve.address, options)
 
     def options(self, resolve: Resolve) -> tuple[bytes, int]:
         edns, manners = resolve.query.edns, self._manners

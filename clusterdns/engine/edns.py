@@ -1,6 +1,7 @@
 """EDNS(0): what a query's OPT record says, and the one that goes into the response (RFC 6891)."""
 
 import struct
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -13,6 +14,8 @@ NSID, KEEPALIVE, EXTENDED_ERROR = 3, 11, 15  # options: RFC 5001, RFC 7828, RFC 
 TRAIL = 65313  # ours, among those for local use (RFC 6891 §9): who has forwarded a query, see forward.trail
 SERVER_OCTETS = 1232  # 1280 (IPv6 minimum MTU) - 40 (IPv6) - 8 (UDP): never fragmented (RFC 9715)
 MIN_OCTETS = 512  # what every client takes (RFC 6891 §6.2.3)
+
+Error = tuple[int, str]  # an Extended DNS Error: its INFO-CODE, and words for a person
 
 _COOKIE_OCTETS = {CLIENT_OCTETS, *range(16, 41)}  # RFC 7873 §4
 
@@ -69,6 +72,18 @@ def option(code: int, content: bytes) -> bytes:
 def error_option(code: int, text: str) -> bytes:
     """An Extended DNS Error: INFO-CODE, and words for a person."""
     return option(EXTENDED_ERROR, code.to_bytes(2) + text.encode())
+
+
+def with_errors(error: Error | None, others: Sequence[Error], options: bytes = b"") -> tuple[Error | None, bytes]:
+    """What is told with its words, and *options* with the INFO-CODEs of the rest (RFC 8914 §2: there may be several).
+
+    *error* is what the response has of its own.
+    """
+    if not others:
+        return error, options
+    first, *rest = (error, *others) if error else others
+    codes = dict.fromkeys(code for code, _ in rest if code != first[0])
+    return first, options + b"".join(error_option(code, "") for code in codes)
 
 
 def opt_record(rcode: int, *, dnssec_ok: bool, options: bytes = b"", octets: int = SERVER_OCTETS) -> bytes:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from clusterdns.engine.edns import Error
 from clusterdns.engine.gate import Query
 from clusterdns.engine.reply import Reply
 from clusterdns.zone.names import Name
@@ -27,6 +28,7 @@ class Resolve(Struct, frozen=True, gc=False):
     address: str  # the client's
     inside: "Inside"
     crossings: int = 0  # how often the chain has come back into zones of ours
+    errors: tuple[Error, ...] = ()  # what is to be said of what others said of the chain
 
 
 class Elsewhere(Protocol):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from clusterdns.engine.edns import error_option
+from clusterdns.engine.edns import error_option, with_errors
 from clusterdns.engine.elsewhere import Later, Resolve, Send
 from clusterdns.engine.gate import CD, QR, RD
 from clusterdns.engine.plain import AD, OPT_OCTETS
@@ -213,9 +213,12 @@ class Forwarder:
             return self._end(resolve, rcode, outcome.error)
         inside, end = resolve.inside, foreign.end
         if end != resolve.target and not self._is_abroad(end) and (foreign.partial or inside.holds(end)):
+            if outcome.error:
+                resolve = msgspec.structs.replace(resolve, errors=(*resolve.errors, outcome.error))
             return self._come_back(resolve, foreign, outcome.wire)
         options, octets = inside.options(resolve)
-        return respond(resolve, foreign, outcome.wire, options, octets, outcome.error)
+        error, options = with_errors(outcome.error, resolve.errors, options)
+        return respond(resolve, foreign, outcome.wire, options, octets, error)
 
     def _come_back(self, resolve: Resolve, foreign: Foreign, wire: bytes) -> bytes | Later:
         """Our zones have the last word on where the chain of others leads; what they say of it is dropped.
