@@ -4,6 +4,7 @@ import asyncio
 import json
 import ssl
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 from aiohttp import web
@@ -68,6 +69,8 @@ class FakeApi:
         self.breaks_watches = False  # they begin well, and then all that comes is an ERROR event
         self.authorization = ""  # that requests must carry; "": any
         self.page_limit = 1000  # objects; a server may give less than was asked for
+        self.offers_rest = False  # a list whose beginning is compacted gets a token for the rest
+        self.paged: Callable[[], None] = lambda: None  # called behind every page that is not the last
         self.watchers: list[Watcher] = []
         self.requests: list[tuple[str, str]] = []  # (kind, "list" | "compare" | "watch" | "streaming list")
         self.gzip = False
@@ -198,20 +201,24 @@ class FakeApi:
         return request.path.removeprefix(self._prefix)
 
     def _list(self, kind: str, request: web.Request) -> web.Response:
-        """A page; the token says where the next one begins, and of which version it is."""
-        start, _, at = request.query.get("continue", "0 ").partition(" ")
+        """A page; the token says of which version it is, and which object was the last one."""
+        at, _, behind = request.query.get("continue", "").partition(" ")
         if at and int(at) < self.compacted:
-            return refused(Refusal(410, "The provided continue parameter is too old"))
+            offer = {"continue": f" {behind}"} if self.offers_rest else {}
+            return refused(Refusal(410, "The provided continue parameter is too old"), offer)
         own, named = (
             _place(self._path(request))[1],
             request.query.get("fieldSelector", "").partition("metadata.name=")[2],
         )
-        items = sorted(self.objects[kind].values(), key=key_of)
+        items = sorted(self.objects[kind].values(), key=lambda one: "/".join(key_of(one)))
         items = [one for one in items if key_of(one)[0] == (own or key_of(one)[0]) and named in ("", key_of(one)[1])]
-        end = int(start) + min(int(request.query["limit"]), self.page_limit)
-        token = f"{end} {at or self.version}" if end < len(items) else ""
+        items = [one for one in items if not behind or "/".join(key_of(one)) > behind]
+        page = items[: min(int(request.query["limit"]), self.page_limit)]
+        token = f"{at or self.version} {'/'.join(key_of(page[-1]))}" if len(page) < len(items) else ""
         meta = {"resourceVersion": at or str(self.version)} | ({"continue": token} if token else {})
-        body = {"kind": f"{kind}List", "apiVersion": "v1", "metadata": meta, "items": items[int(start) : end]}
+        body = {"kind": f"{kind}List", "apiVersion": "v1", "metadata": meta, "items": page}
+        if token:
+            self.paged()
         response = web.Response(body=json.dumps(body).encode(), content_type="application/json")
         if self.gzip:
             response.enable_compression(web.ContentCoding.gzip)
@@ -266,8 +273,10 @@ def event(action: str, item: Json) -> bytes:
     return json.dumps({"type": action, "object": item}).encode() + b"\n"
 
 
-def refused(refusal: Refusal) -> web.Response:
-    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": refusal.message}
+def refused(refusal: Refusal, offer: Json | None = None) -> web.Response:
+    """*offer*: its metadata."""
+    status: Json = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": refusal.message}
+    status["metadata"] = offer or {}
     return web.json_response(status, status=refusal.status, headers=dict(refusal.headers))
 
 

@@ -113,6 +113,61 @@ def test_lists_by_stream_and_by_pages(how: str) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("offers_rest", [True, False])
+def test_a_list_whose_beginning_is_compacted_before_its_end(offers_rest: bool) -> None:
+    """The rest is listed as it is now, where the server has a token for that, and the beginning again behind it."""
+
+    async def main(api: FakeApi) -> None:
+        api.streams_lists, api.page_limit, api.offers_rest = "refused", 7, offers_rest
+        for number in range(10, 70):
+            api.put(service(f"shop/s{number}", f"10.97.0.{number}"))
+
+        def happens() -> None:
+            pages = api.requests.count(("Service", "list"))
+            if pages in (4, 6, 9, 11):
+                for number in (11, 12, 30, 31, 60, 61):
+                    api.put(service(f"shop/s{number}", f"10.97.{pages}.{number}"))
+                api.delete("Service", ("shop", f"s{pages + 9}"))
+                api.put(service(f"shop/n{pages}", f"10.97.1.{pages}"))
+            if pages == 4:
+                api.delete("Service", ("shop", "s33"))
+                api.put(service("shop/s33", "10.97.2.33"))
+                api.compact()
+
+        api.paged = happens
+        async with Follower(api) as follower:
+            await follower.first()
+            await follower.equal()
+            pages = [what for kind, what in api.requests if kind == "Service"].count("list")
+            assert pages == 4 + 1 + (5 + 4 if offers_rest else 9), "the rest and the beginning, or all"
+            assert follower.relists("expired") == (0 if offers_rest else 1)
+            held = follower.source._reflectors[1].store
+            assert {key.name: version for key, version in held.versions.items()} == {
+                name: int(item["metadata"]["resourceVersion"]) for (_, name), item in api.objects["Service"].items()
+            }
+
+    run(main)
+
+
+def test_a_list_that_is_compacted_again_and_again() -> None:
+
+    async def main(api: FakeApi) -> None:
+        api.streams_lists, api.page_limit = "refused", 1
+        api.put(service("shop/api", "10.96.0.11"))
+        api.offers_rest, often = True, iter(range(8))
+
+        def happens() -> None:
+            if next(often, None) is not None:
+                api.compact()
+
+        api.paged = happens
+        async with Follower(api) as follower:
+            await follower.first()
+            await follower.equal()
+
+    run(main)
+
+
 def test_a_server_that_does_not_answer_a_streaming_list() -> None:
     async def main(api: FakeApi) -> None:
         api.streams_lists = "silent"

@@ -47,6 +47,23 @@ def a_store() -> Store:
     return store
 
 
+def test_what_was_listed_later_than_the_list_is_not_set_back() -> None:
+    """The beginning of a list that was compacted: it is listed again behind the rest."""
+    store = Store("Service")
+    listed(store, "10", "ADDED web=c 15", "ADDED db=a 9")
+    table = [
+        ("MODIFIED web=a 11", ""),
+        ("DELETED web 12", ""),
+        ("ADDED web=b 13", ""),
+        ("ADDED new=a 14", "+Service shop/new"),
+        ("MODIFIED web=c 15", ""),
+        ("MODIFIED web=d 16", "+Service shop/web"),
+    ]
+    for text, expected in table:
+        assert told(store, text) == expected, text
+    assert store.position == "16"
+
+
 def test_a_watch() -> None:
     store = a_store()
     table = [

@@ -17,7 +17,7 @@ from clusterdns import __version__
 from clusterdns.errors import BackendError, OperatorError, printable, shortened
 from clusterdns.histogram import DEFAULT, Histogram
 from clusterdns.sources.kubernetes.access import Access, Credentials, tls_context
-from clusterdns.sources.kubernetes.decoding import message_of, reason_of
+from clusterdns.sources.kubernetes.decoding import message_of, reason_of, token_of
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
 
 NO_REPLY = "<error>"  # as client-go counts it
@@ -158,7 +158,7 @@ class Client:
         wait = response.headers.get("Retry-After", "")
         seconds = float(wait) if wait.isascii() and wait.isdecimal() and len(wait) < 6 else 0.0
         fault = ApiError(reason, printable(text), retry_after=seconds)
-        fault.code = response.status
+        fault.code, fault.token = response.status, token_of(body)
         return fault
 
     async def _enter(self) -> tuple[Access, aiohttp.ClientSession]:

@@ -101,6 +101,11 @@ class _Details(Struct, rename="camel"):
     retry_after_seconds: int = 0
 
 
+class _ListMeta(Struct, rename={"version": "resourceVersion", "token": "continue"}):
+    version: str = ""
+    token: str | None = ""
+
+
 class _Status(Struct):
     """meta.v1.Status."""
 
@@ -108,11 +113,7 @@ class _Status(Struct):
     reason: str = ""
     message: str = ""
     details: _Details | None = None
-
-
-class _ListMeta(Struct, rename={"version": "resourceVersion", "token": "continue"}):
-    version: str = ""
-    token: str | None = ""
+    metadata: _ListMeta | None = None
 
 
 class _List(Struct):
@@ -209,6 +210,15 @@ def message_of(body: bytes) -> str:
         return shortened(_STATUS.decode(body).message)
     except _NO_JSON:
         return shortened(body.decode(errors="replace").strip())
+
+
+def token_of(body: bytes) -> str:
+    """What a refusal offers to go on with; "": nothing."""
+    try:
+        found = _STATUS.decode(body).metadata
+    except _NO_JSON:
+        return ""
+    return found.token or "" if found else ""
 
 
 def number(version: str) -> int:

@@ -34,4 +34,5 @@ class ApiError(BackendError):
         super().__init__(text)
         self.reason, self.retry_after = reason, retry_after
         self.code = 0  # HTTP status of a refusal
+        self.token = ""  # of a list whose beginning is too old: for the rest of it, as it is now
         self.streamed = False  # told by an event of a watch that had begun well

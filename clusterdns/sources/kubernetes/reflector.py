@@ -14,19 +14,18 @@ from clusterdns.collector import collector_paused
 from clusterdns.errors import printable, shortened
 from clusterdns.sources.kubernetes.client import Client, Stream
 from clusterdns.sources.kubernetes.comparing import Comparison
-from clusterdns.sources.kubernetes.decoding import Decoder, Seen, number, page_of, versions_of
+from clusterdns.sources.kubernetes.decoding import Decoder, Seen, number, versions_of
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
 from clusterdns.sources.kubernetes.lines import Lines
 from clusterdns.sources.kubernetes.outage import Outage
 from clusterdns.sources.kubernetes.pace import Backoff, Clock
+from clusterdns.sources.kubernetes.paging import Paging
 from clusterdns.sources.kubernetes.resources import METADATA_LIST, Resource
 from clusterdns.sources.kubernetes.store import Listing, Store
 
 logger = logging.getLogger("clusterdns.kubernetes")
 
 SLICE_SECONDS = 0.001  # of decoding, by each kind, after which waiting queries have their turn
-PAGE_OCTETS = 1 << 19  # that a page should have: it is looked through at once
-FIRST_PAGE, LEAST_PAGE, MOST_PAGE = 100, 10, 500  # objects
 COMPARED = 100  # objects of a page
 _LASTING = 10.0  # seconds that a watch was open, after which what was before it does not count
 _STORM = 3  # faults of a reason that make trouble of what is else only the end of a stream
@@ -72,7 +71,7 @@ class Reflector:
         self.repaired = 0
         self._decoder = Decoder(resource.kind)
         self._backoff = Backoff(around.random)
-        self._page = FIRST_PAGE
+        self._paging = Paging(self._page, self._decoder)
         self._streams_lists = True  # until it did not answer such a request at all
         self._doubtful = False  # the server may have become another one since the last watch
         self._reached = False  # by the try that is under way
@@ -223,22 +222,14 @@ class Reflector:
             await self._take(stream, lines, rest)
 
     async def _list_by_pages(self) -> None:
-        """All pages are as of the first one's resourceVersion, and that is no older than the request."""
         with collector_paused():
-            listing, turns, token = Listing(self.store), self._turns(), ""
-            while True:
-                parameters = self._selected({"limit": str(self._page)} | ({"continue": token} if token else {}))
-                text = await self._around.client.get(self.resource.path, parameters, self.resource.list_accept)
-                self._reached = True
-                page = page_of(text)
-                for item in page.items:
-                    listing.take(self._decoder.item(item))
-                    await turns.pause()
-                self._page = page_size(len(text), len(page.items), self._page)
-                token = page.token
-                if not token:
-                    break
-            await self._finish(listing, page.version, turns)
+            listing, turns = Listing(self.store), self._turns()
+            await self._finish(listing, await self._paging.list(listing, turns.pause), turns)
+
+    async def _page(self, parameters: dict[str, str]) -> bytes:
+        text = await self._around.client.get(self.resource.path, self._selected(parameters), self.resource.list_accept)
+        self._reached = True
+        return text
 
     async def _take_initial(self, stream: Stream, lines: Lines) -> Iterator[bytes]:
         """Returns the lines behind the list that have come with it."""
@@ -387,9 +378,3 @@ class Turns:
         if self._monotonic() >= self._until:
             await asyncio.sleep(0)
             self._until = self._monotonic() + SLICE_SECONDS
-
-
-def page_size(octets: int, items: int, size: int) -> int:
-    """How many objects to ask for, after a page of *size* (*items* came) was *octets* long."""
-    fitting = PAGE_OCTETS * items // max(octets, 1) if items else size
-    return max(LEAST_PAGE, min(MOST_PAGE, 2 * size, fitting))

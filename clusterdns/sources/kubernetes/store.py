@@ -36,8 +36,10 @@ class Store:
             return None
         if 0 < version <= reached and self._is_old(seen, version, reached):
             return None
-        event = self._delete(seen.key) if seen.type == "DELETED" else self._put(seen, version)
-        self.position = seen.version or self.position
+        position, event = seen.version or self.position, None
+        if not 0 < version < self.versions.get(seen.key, 0):  # it was listed later than the list's version says
+            event = self._delete(seen.key) if seen.type == "DELETED" else self._put(seen, version)
+        self.position = position
         return event
 
     def _is_old(self, seen: Seen, version: int, reached: int) -> bool:
@@ -91,15 +93,19 @@ class Listing:
         self.versions: dict[Key, int] = {}
         self.unreadable: dict[Key, str] = {}
 
+    def forget(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self.objects.pop(key, None)
+            self.versions.pop(key, None)
+            self.unreadable.pop(key, None)
+
     def take(self, seen: Seen) -> None:
         """In any order: initial events come as they like."""
         version = number(seen.version)
         if version < self.versions.get(seen.key, 0):
             return
         if seen.type == "DELETED":  # between the initial events
-            self.objects.pop(seen.key, None)
-            self.versions.pop(seen.key, None)
-            self.unreadable.pop(seen.key, None)
+            self.forget((seen.key,))
             return
         known, item = self._known.get(seen.key), seen.object
         if item is None or item == known:
