@@ -129,7 +129,7 @@ class World:
         """Those that are served."""
         everything = self.state.namespaces()
         if not self._filters.by_namespace:
-            return frozenset(everything)
+            return everything
         shown = []
         for few in _chunks(list(everything)):
             for name in few:
@@ -158,7 +158,7 @@ def _in_order(keys: Iterable[Key]) -> Generator[None, None, Iterator[Key]]:
     for few in _chunks(list(keys)):
         runs.append(sorted(few))
         yield
-    return merge(*runs)
+    return iter(runs[0]) if len(runs) == 1 else merge(*runs)
 
 
 def _chunks(items: Sequence[Item]) -> Generator[Sequence[Item], None, None]:

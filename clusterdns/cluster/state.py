@@ -33,6 +33,7 @@ class State:
         self._slices: dict[Key, tuple[EndpointSlice, ...]] = {}  # Service -> its slices in key order
         self._pods: dict[str, dict[Key, Pod]] = {}  # namespace -> its pods
         self._population: dict[str, int] = {}  # namespace -> how many objects declare it or are in it
+        self._namespaces: frozenset[str] | None = None  # those of the population, once somebody has asked
 
     def apply(self, source: str, events: Iterable[Event]) -> list[Changed]:
         """Takes in *events* as one step: an object named several times makes one change, or none."""
@@ -138,9 +139,11 @@ class State:
     def pods(self, namespace: str) -> Collection[Pod]:
         return self._pods.get(namespace, {}).values()
 
-    def namespaces(self) -> Collection[str]:
-        """Those that are declared or have something in them."""
-        return self._population.keys()
+    def namespaces(self) -> frozenset[str]:
+        """Those that are declared or have something in them: the same object as long as they are the same."""
+        if self._namespaces is None:
+            self._namespaces = frozenset(self._population)
+        return self._namespaces
 
     def has_namespace(self, name: str) -> bool:
         return name in self._population
@@ -185,9 +188,13 @@ class State:
 
     def _populate(self, key: Key, step: int) -> None:
         namespace = key.namespace or key.name  # only a Namespace is in none
-        self._population[namespace] = self._population.get(namespace, 0) + step
-        if not self._population[namespace]:
+        before = self._population.get(namespace, 0)
+        if before + step:
+            self._population[namespace] = before + step
+        else:
             del self._population[namespace]
+        if not before or not before + step:
+            self._namespaces = None
 
     def _reindex_pod(self, key: Key, new: Pod | None) -> None:
         pods = self._pods.setdefault(key.namespace, {})

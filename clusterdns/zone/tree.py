@@ -184,6 +184,8 @@ class Tree:
 
     def _namespaces(self, namespaces: frozenset[str], pods: Mapping[str, PodNames | None], change: Change) -> None:
         """The names that exist because a namespace does, and what is below those of pods."""
+        if namespaces is self.namespaces and not pods:  # as in most rounds; there may be thousands
+            return
         came, went = namespaces - self.namespaces, self.namespaces - namespaces
         parts = [b"\x03svc"] if self.options.pods == "disabled" else [b"\x03svc", b"\x03pod"]
         for zone, apex in enumerate(self.options.domains):
