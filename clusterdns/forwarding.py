@@ -55,7 +55,7 @@ class Forwarding:
         self._pressed, self._clock = pressed, ageing()
         self._plan: _Plan | None = None
         self.forwarder: Forwarder | None = None
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[asyncio.Task[None], Forwarder] = {}
 
     def of(self, settings: Settings) -> Forwarder | None:
         """For these settings: that of the moment where nothing that concerns it differs, None where nobody is asked.
@@ -125,8 +125,8 @@ class Forwarding:
 
     def inspection(self) -> Inspection | None:
         """Of the cache."""
-        one = self.forwarder
-        return Inspection(one.cache, one.asker, self._clock) if one else None
+        one, leaving = self.forwarder, [(before.cache, before.asker) for before in self._ending.values()]
+        return Inspection(one.cache, one.asker, self._clock, leaving) if one else None
 
     async def close(self) -> None:
         """Whoever waits is told that the server ends."""
@@ -138,8 +138,8 @@ class Forwarding:
 
     def _end(self, forwarder: Forwarder, last: _Step | None = None, first: _Step | None = None) -> None:
         task = asyncio.create_task(_ended(forwarder, first, last))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        self._ending[task] = forwarder
+        task.add_done_callback(self._ending.pop)
 
 
 def sensible(settings: Settings) -> Settings:

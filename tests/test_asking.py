@@ -62,17 +62,17 @@ class Others:
 
     def __init__(self) -> None:
         self.asked: Counter[Question] = Counter()
-        self._waiting: dict[Question, asyncio.Future[Foreign]] = {}
+        self.waiting: dict[Question, asyncio.Future[Foreign]] = {}
 
     async def __call__(self, question: Question, /) -> Foreign:
         self.asked[question] += 1
-        self._waiting[question] = asyncio.get_running_loop().create_future()
-        return await self._waiting[question]
+        self.waiting[question] = asyncio.get_running_loop().create_future()
+        return await self.waiting[question]
 
     async def say(self, question: Question, answer: Foreign | Exception) -> None:
         """Returns when it has come through."""
-        await until(lambda: question in self._waiting)
-        future = self._waiting.pop(question)
+        await until(lambda: question in self.waiting)
+        future = self.waiting.pop(question)
         if isinstance(answer, Exception):
             future.set_exception(answer)
         else:
@@ -169,6 +169,46 @@ def test_questions_wait_for_their_own_answers_only() -> None:
         assert (await scene.end(nxdomain(API, 30), API)).rcode == 3
         assert scene.asker.flights == 1
         assert (await scene.end(foreign(WEB), WEB)).rcode == 0
+
+    playing(play)
+
+
+@pytest.mark.parametrize(
+    "answer", [foreign(WEB), nxdomain(WEB, 30), refused(WEB), SILENT], ids=["yes", "no", "refused", "silence"]
+)
+def test_what_was_asked_before_a_flush_is_told_and_not_kept(answer: Foreign | Exception) -> None:
+    async def play(scene: Scene) -> None:
+        assert scene.look() is None
+        await until(lambda: WEB in scene.others.waiting)
+        before = scene.others.waiting.pop(WEB)
+        assert scene.asker.under_way() == [WEB]
+        scene.asker.let_go(WEB)
+        assert (scene.asker.under_way(), scene.asker.flights, scene.asker.waiting) == ([], 1, 1)
+        assert scene.look() is None, "who asks behind the flush is told what is so then"
+        await until(lambda: WEB in scene.others.waiting)
+        assert (scene.asker.flights, scene.asker.waiting) == (2, 2)
+        await scene.end(foreign(WEB, [(A, 77)]))
+        kept = scene.cache.entries[WEB]
+        if isinstance(answer, Exception):
+            before.set_exception(answer)
+        else:
+            before.set_result(answer)
+        await scene.landed()
+        assert scene.outcomes[1].rcode == (2 if isinstance(answer, Exception) else answer.rcode)
+        assert scene.cache.entries == {WEB: kept}
+        assert not scene.cache.failures
+        assert scene.asker.waiting == 0
+
+    playing(play)
+
+
+def test_who_waits_for_what_was_let_go_is_told_that_the_server_ends() -> None:
+    async def play(scene: Scene) -> None:
+        assert scene.look() is None
+        scene.asker.let_go(WEB)
+        scene.asker.let_go(WEB)
+        await scene.asker.close()
+        assert [one.error for one in scene.outcomes] == [(14, "the server is ending")]
 
     playing(play)
 

@@ -5,7 +5,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,13 @@ from cached import Filled, telling
 from foreign import A, asked, foreign
 
 from clusterdns.admin.cache import _in_slices
+from clusterdns.forward.answers import Foreign, Question
+from clusterdns.forward.asking import Asker
+from clusterdns.forward.cache import Cache
+from clusterdns.forward.inspecting import Inspection
+from clusterdns.forward.kept import Bounds, Outcome
 from clusterdns.views.cache import Counts, Entry, Numbers
+from clusterdns.zone.names import parse_name
 
 
 def request(url: str, method: str = "GET", **headers: str) -> tuple[int, Any]:
@@ -24,6 +30,12 @@ def request(url: str, method: str = "GET", **headers: str) -> tuple[int, Any]:
     except urllib.error.HTTPError as refusal:
         with refusal:
             return refusal.code, refusal.read().decode()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        for _ in iter(condition, True):
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -188,6 +200,38 @@ def test_what_comes_while_it_is_looked_through_harms_nothing(filled: Filled) -> 
     assert len([*filter(None, entries)]) == 5
     assert sum(flushing) == 5
     assert len(filled.cache.entries) == 100
+
+
+def test_what_is_under_way_when_it_is_flushed_is_not_kept() -> None:
+    """Of the server of the moment, and of one before it that shares its cache or leaves it what it has."""
+    web, api = asked("web.example."), asked("api.example.")
+
+    async def story() -> None:
+        said: list[asyncio.Future[Foreign]] = []
+
+        async def others(_: Question) -> Foreign:
+            said.append(asyncio.get_running_loop().create_future())
+            return await said[-1]
+
+        loop = asyncio.get_running_loop()
+        shared, former = Cache(Bounds()), Cache(Bounds())
+        now, before, parted = (Asker(others, cache, lambda: 0.0, loop) for cache in (shared, shared, former))
+        former.put(web, foreign(web), 0.0)
+        former.put(api, foreign(api), 0.0)
+        outcomes: list[Outcome] = []
+        for asker in (now, before, parted):
+            for question in (web, api):
+                asker.ask(question, outcomes.append)
+        await until(lambda: len(said) == 6)
+        inspection = Inspection(shared, now, lambda: 0.0, [(shared, before), (former, parted)])
+        assert sum(inspection.flush(parse_name("web.example").__eq__)) == 1
+        for one, question in zip(said, (web, api) * 3, strict=True):
+            one.set_result(foreign(question))
+        await until(lambda: len(outcomes) == 6)
+        assert all(one.foreign for one in outcomes)
+        assert {*shared.entries} == {*former.entries} == {api}
+
+    asyncio.run(story())
 
 
 def test_others_have_their_turn_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:

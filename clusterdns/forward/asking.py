@@ -62,6 +62,7 @@ class Prefetch(Struct, frozen=True):
 class _Flight(Struct, eq=False):
     question: Question
     ahead: bool  # it began without anybody who waits
+    let_go: bool = False  # what comes of it is told, and not kept
     waiting: list[Done] = []
     task: "asyncio.Task[None] | None" = None
     timer: Handle | None = None
@@ -83,11 +84,12 @@ class Asker:
         self._prefetch = prefetch or Prefetch()
         self._entries = cache.entries
         self._flights: dict[Question, _Flight] = {}
+        self._let_go: dict[int, _Flight] = {}  # by what identifies them
         self.prefetching = self.waiting = 0
 
     @property
     def flights(self) -> int:
-        return len(self._flights)
+        return len(self._flights) + len(self._let_go)
 
     def get(self, question: Question) -> Outcome | None:
         """What is known without asking: an answer, a stale one while refreshing it fails, or that it cannot be had.
@@ -126,9 +128,21 @@ class Asker:
         self._cache.served_stale += 1
         return self._cache.use_stale(kept, now)
 
+    def under_way(self) -> list[Question]:
+        """Whose answers will be kept."""
+        return [*self._flights]
+
+    def let_go(self, question: Question) -> None:
+        """What is under way of it is for those who wait already: whoever asks from now on asks anew."""
+        flight = self._flights.pop(question, None)
+        if flight:
+            flight.let_go = True
+            self._let_go[id(flight)] = flight
+
     async def close(self) -> None:
         """Ends what is under way; who waits is told."""
-        tasks = [flight.task for flight in self._flights.values() if flight.task]
+        flights = *self._flights.values(), *self._let_go.values()
+        tasks = [flight.task for flight in flights if flight.task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -190,26 +204,27 @@ class Asker:
             self._tell(waiting, self._cache.use_stale(kept, now))
 
     async def _fly(self, flight: _Flight) -> None:
-        question = flight.question
         try:
-            outcome = await self._outcome(question)
+            outcome = await self._outcome(flight)
         except Unresolved as fault:
-            outcome = self._give_up(question, Outcome(SERVFAIL, None, error=(fault.code, fault.text)), SILENCE_SECONDS)
+            outcome = self._give_up(flight, Outcome(SERVFAIL, None, error=(fault.code, fault.text)), SILENCE_SECONDS)
         except Exception:
             logger.exception("asking others failed")
-            outcome = self._give_up(question, Outcome(SERVFAIL, None))
+            outcome = self._give_up(flight, Outcome(SERVFAIL, None))
         self._land(flight, outcome)
 
-    async def _outcome(self, question: Question) -> Outcome:
+    async def _outcome(self, flight: _Flight) -> Outcome:
         """Of asking others; the cache knows it then.  Raises Unresolved."""
-        foreign = await self._resolve(question)
+        foreign = await self._resolve(flight.question)
         if foreign.rcode in _ANSWERS:
-            return self._cache.put(question, foreign, self._clock())
-        return self._give_up(question, Outcome(foreign.rcode, None, error=foreign.error))
+            return self._cache.put(flight.question, foreign, self._clock(), keep=not flight.let_go)
+        return self._give_up(flight, Outcome(foreign.rcode, None, error=foreign.error))
 
-    def _give_up(self, question: Question, failure: Outcome, most: int = MAX_FAILURE) -> Outcome:
+    def _give_up(self, flight: _Flight, failure: Outcome, most: int = MAX_FAILURE) -> Outcome:
         """A stale answer is better than none, and others are left alone for a while (RFC 8767 §5, RFC 9520)."""
-        now = self._clock()
+        if flight.let_go:
+            return failure
+        question, now = flight.question, self._clock()
         kept = self._entries.get(question)
         if kept is None or kept.left(now) <= -self._cache.bounds.serve_stale:
             self._cache.fail(question, failure, now, most)
@@ -218,7 +233,10 @@ class Asker:
         return self._cache.use_stale(kept, now) if kept.left(now) <= 0 else failure
 
     def _land(self, flight: _Flight, outcome: Outcome) -> None:
-        del self._flights[flight.question]
+        if flight.let_go:
+            del self._let_go[id(flight)]
+        else:
+            del self._flights[flight.question]
         self.prefetching -= flight.ahead
         if flight.timer:
             flight.timer.cancel()

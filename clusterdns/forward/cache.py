@@ -51,20 +51,21 @@ class Cache:
         self._probation = _Segment(self._room, _octets, self._evict)
         self.failures = _failures(bounds)
 
-    def put(self, question: Question, foreign: Foreign, now: float) -> Outcome:
-        """Keeps an answer in place of what there was, unless it is for this one time: TTL 0.
+    def put(self, question: Question, foreign: Foreign, now: float, *, keep: bool = True) -> Outcome:
+        """Keeps an answer in place of what there was, unless it is for this one time: TTL 0, or not *keep*.
 
         The outcome of the moment, with TTLs within the bounds: nothing says that it is good for longer than it is.
         """
         before = self.entries.get(question)
-        self.forget(question)
+        if keep:
+            self.forget(question)
         denial = is_denial(question, foreign)
         ttl = lifetime(foreign, self.bounds, denial=denial)
         if ttl > foreign.ttl:
             foreign = raised(foreign, ttl)
         # The SOA of a negative answer may have a TTL above its MINIMUM: it is as good as the answer (RFC 2308 §5).
         foreign = bounded(foreign, ttl if denial else self.bounds.max_ttl)
-        if ttl:
+        if ttl and keep:
             tally = self.denial if denial else self.success
             octets = octets_of(question, foreign)
             self._keep(Kept(question, foreign, now, ttl, tally, octets), popular=before is not None)

@@ -1,6 +1,6 @@
 """A look at the cache, and flushing it; in steps, since it may be large."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from clusterdns.forward.answers import Question
 from clusterdns.forward.asking import Asker
@@ -14,10 +14,19 @@ Matches = Callable[[Name], bool]
 
 
 class Inspection:
-    """Of the cache of an Asker.  Iterators yield None where they have found nothing, so that others have their turn."""
+    """Of the cache of an Asker.  Iterators yield None where they have found nothing, so that others have their turn.
 
-    def __init__(self, cache: Cache, asker: Asker, clock: Callable[[], float]) -> None:
-        self._cache, self._asker, self._clock = cache, asker, clock
+    *leaving*: those before it that are still waited for, and what they leave to it.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        asker: Asker,
+        clock: Callable[[], float],
+        leaving: Sequence[tuple[Cache, Asker]] = (),
+    ) -> None:
+        self._cache, self._asker, self._clock, self._leaving = cache, asker, clock, leaving
 
     def counts(self) -> Counts:
         cache, asker = self._cache, self._asker
@@ -32,17 +41,24 @@ class Inspection:
 
     def entries(self, matches: Matches) -> Iterator[Entry | None]:
         """Those of now whose name *matches*, as they are when they are come to."""
-        for question in self._questions():
+        for question in _questions(self._cache):
             yield self._entry(question) if matches(question.name) else None
 
     def flush(self, matches: Matches) -> Iterator[bool]:
-        """Whether one more went."""
-        for question in self._questions():
-            yield matches(question.name) and self._cache.forget(question)
+        """Whether one more went.  Answers to what has been asked before are not kept either.
 
-    def _questions(self) -> list[Question]:
-        kept = self._cache.entries
-        return [*kept, *(question for question in self._cache.failures if question not in kept)]
+        These come first: whatever they bring meanwhile is in the cache when that is looked through.
+        """
+        every = [(self._cache, self._asker), *self._leaving]
+        for _, asker in every:
+            for question in asker.under_way():
+                if matches(question.name):
+                    asker.let_go(question)
+                yield False
+        # What is left to the cache comes into it from the others: these are looked through before it.
+        for cache in reversed([*dict.fromkeys(cache for cache, _ in every)]):
+            for question in _questions(cache):
+                yield matches(question.name) and cache.forget(question)
 
     def _entry(self, question: Question) -> Entry | None:
         cache, now = self._cache, self._clock()
@@ -58,3 +74,8 @@ class Inspection:
             left, rcode = int(failure.until - now) + 1, rcode_name(failure.outcome.rcode)
             return Entry(*common, "failure", rcode, left, stale=False, hits=0, octets=failure_octets(failure))
         return None
+
+
+def _questions(cache: Cache) -> list[Question]:
+    kept = cache.entries
+    return [*kept, *(question for question in cache.failures if question not in kept)]
