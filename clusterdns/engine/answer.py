@@ -3,12 +3,12 @@
 from msgspec.structs import replace
 
 from clusterdns.engine import gate
-from clusterdns.engine.chain import ANY, Chains, Outward, error_of
+from clusterdns.engine.chain import Chains, Outward, error_of
 from clusterdns.engine.cookies import REPLY_OCTETS
 from clusterdns.engine.counting import Counting
 from clusterdns.engine.edns import OPT, with_errors
 from clusterdns.engine.elsewhere import Elsewhere, Later, Resolve
-from clusterdns.engine.gate import FORMERR, HEADER_OCTETS, NOTIMP, Query, Rejected
+from clusterdns.engine.gate import AA, FORMERR, HEADER_OCTETS, NOTIMP, RA, Query, Rejected
 from clusterdns.engine.manners import CH, NOBODY, TCP, UDP, Manners, Peer
 from clusterdns.engine.order import ORDERS
 from clusterdns.engine.plain import (
@@ -34,7 +34,9 @@ from clusterdns.engine.table import Table
 from clusterdns.engine.tally import Tally, count_longer
 from clusterdns.zone.names import MAX_OCTETS, ROOT, Name
 from clusterdns.zone.prepared import (
+    ANY,
     DEFER,
+    IN,
     NOERROR,
     NXDOMAIN,
     QUESTION_AT,
@@ -46,8 +48,6 @@ from clusterdns.zone.prepared import (
 from clusterdns.zone.rdata import SOA, TXT
 from clusterdns.zone.reasons import NOT_SYNCED, Reason, stale_error
 
-AA, RA = 0x0400, 0x0080
-IN = 1
 NOTAUTH, BADVERS, BADCOOKIE = 9, 16, 23
 AXFR, IXFR, MAILA, MAILB = 252, 251, 254, 253
 TCP_OCTETS = 65535

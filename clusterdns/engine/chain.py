@@ -11,6 +11,7 @@ from clusterdns.engine.table import Table
 from clusterdns.zone.absent import why_absent
 from clusterdns.zone.names import Name
 from clusterdns.zone.prepared import (
+    ANY,
     DEFER,
     MAX_POINTER,
     NOERROR,
@@ -25,7 +26,6 @@ from clusterdns.zone.prepared import (
 from clusterdns.zone.rdata import CNAME, SOA
 from clusterdns.zone.reasons import NOT_SYNCED, Reason
 
-ANY = 255
 MAX_LINKS = 8  # of an alias chain inside our zones
 
 

@@ -15,7 +15,7 @@ from clusterdns.errors import PeerError
 from clusterdns.zone.names import Name
 
 FORMERR, NOTIMP = 1, 4
-QR, RD, CD = 0x8000, 0x0100, 0x0010
+QR, AA, RD, RA, CD = 0x8000, 0x0400, 0x0100, 0x0080, 0x0010
 OPCODE = 0x7800
 HEADER = struct.Struct("!HHHHHH")
 HEADER_OCTETS = 12

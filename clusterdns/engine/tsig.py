@@ -9,7 +9,7 @@ from clusterdns.errors import PeerError
 
 TSIG = 250
 BADKEY = 17
-ANY = 255
+ANY_CLASS = 255
 _TIMES = 8  # octets: when it was signed, and how much clocks may differ
 
 
@@ -24,12 +24,12 @@ class Tsig(Struct, frozen=True, gc=False):
     def refusal(self) -> bytes:
         """The record of a response to a key that is not known: not signed, with BADKEY (RFC 8945 §5.2.1)."""
         rdata = self.algorithm + self.times + b"\0\0" + self.original_id + struct.pack("!HH", BADKEY, 0)
-        return self.key + struct.pack("!HHIH", TSIG, ANY, 0, len(rdata)) + rdata
+        return self.key + struct.pack("!HHIH", TSIG, ANY_CLASS, 0, len(rdata)) + rdata
 
 
 def parse_tsig(key: bytes, rclass: int, rdata: bytes) -> Tsig:
     """Raises PeerError where *rdata* is not in the form of RFC 8945 §4.2."""
-    if rclass != ANY or name_end(key, 0) != len(key):
+    if rclass != ANY_CLASS or name_end(key, 0) != len(key):
         raise PeerError("TSIG: another class than ANY, or a compressed name")
     end = name_end(rdata, 0)
     times, rest = rdata[end : end + _TIMES], rdata[end + _TIMES :]

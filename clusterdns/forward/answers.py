@@ -6,6 +6,10 @@ from msgspec import Struct
 
 from clusterdns.errors import BackendError
 from clusterdns.zone.names import Name
+from clusterdns.zone.prepared import NOERROR, NXDOMAIN
+
+YXDOMAIN = 6  # the name that a DNAME leads to is too long (RFC 6672 §2.2)
+ANSWERS = (NOERROR, NXDOMAIN, YXDOMAIN)  # other rcodes say why there is none
 
 
 class Question(NamedTuple):

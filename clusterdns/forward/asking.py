@@ -10,10 +10,11 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from clusterdns.forward.answers import Foreign, Question, Unresolved
+from clusterdns.forward.answers import ANSWERS, Foreign, Question, Unresolved
 from clusterdns.forward.cache import MAX_FAILURE, Cache
 from clusterdns.forward.kept import Kept, Outcome
-from clusterdns.zone.prepared import NOERROR, NXDOMAIN, SERVFAIL
+from clusterdns.zone.extended_errors import NOT_READY
+from clusterdns.zone.prepared import SERVFAIL
 
 logger = logging.getLogger("clusterdns.forward")
 
@@ -22,10 +23,7 @@ RECHECK_SECONDS = 30.0  # RFC 8767 §5, failure recheck timer
 # No name that nobody has answered for is left alone for longer: this says nothing of the name, and once somebody is
 # back, names that were asked for all the time should not be the last to be so.
 SILENCE_SECONDS = 8
-YXDOMAIN = 6  # the name that a DNAME leads to is too long (RFC 6672 §2.2): an answer
-NOT_READY = 14  # RFC 8914
 
-_ANSWERS = (NOERROR, NXDOMAIN, YXDOMAIN)
 ENDING = Outcome(SERVFAIL, None, error=(NOT_READY, "the server is ending"))
 _TOGETHER = 32  # waiters told at a time, after which packets have their turn
 
@@ -216,7 +214,7 @@ class Asker:
     async def _outcome(self, flight: _Flight) -> Outcome:
         """Of asking others; the cache knows it then.  Raises Unresolved."""
         foreign = await self._resolve(flight.question)
-        if foreign.rcode in _ANSWERS:
+        if foreign.rcode in ANSWERS:
             return self._cache.put(flight.question, foreign, self._clock(), keep=not flight.let_go)
         return self._give_up(flight, Outcome(foreign.rcode, None, error=foreign.error))
 

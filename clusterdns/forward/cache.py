@@ -26,12 +26,12 @@ from clusterdns.forward.kept import (
     warm_octets,
 )
 from clusterdns.forward.placing import bounded, sections
+from clusterdns.zone.extended_errors import STALE_ANSWER, STALE_NXDOMAIN_ANSWER
 from clusterdns.zone.prepared import NXDOMAIN
 
 MIN_FAILURE, MAX_FAILURE = 1, 300  # seconds (RFC 9520 §3.2)
 RECENT = 8  # seconds of the life of a popular answer, in which its use is noted once
 STALE_TTL = 30  # seconds (RFC 8767 §4)
-STALE_ANSWER, STALE_NXDOMAIN = (3, ""), (19, "")  # RFC 8914
 
 # Of the octets: at most 12 for what is protected, what that leaves of 15 for what is on probation, 1 for failures.
 _SHARES = 16
@@ -105,7 +105,7 @@ class Cache:
         if kept.outcome is None or not kept.outcome.stale:
             age = int(now - kept.stored)
             foreign = structs.replace(kept.foreign, authentic=False) if kept.foreign.authentic else kept.foreign
-            error = STALE_NXDOMAIN if foreign.rcode == NXDOMAIN else STALE_ANSWER
+            error = STALE_NXDOMAIN_ANSWER if foreign.rcode == NXDOMAIN else STALE_ANSWER, ""
             kept.outcome = Outcome(foreign.rcode, foreign, sections(foreign, age, STALE_TTL), stale=True, error=error)
         return kept.outcome
 

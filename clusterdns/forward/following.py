@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from clusterdns.errors import PeerError
-from clusterdns.forward.answers import Question
+from clusterdns.forward.answers import YXDOMAIN, Question
 from clusterdns.forward.sections import CNAME, DNAME, RRSIG, SIG, Record
 from clusterdns.zone.names import Name
+from clusterdns.zone.prepared import ANY
 
-ANY = 255
-YXDOMAIN = 6
 MAX_LINKS = 16
 _META = frozenset(range(128, 256))
 

@@ -7,27 +7,26 @@ RFC 6761 (localhost, invalid, test), RFC 6762 (local), RFC 7686 (onion), RFC 947
 
 import struct
 
+from clusterdns.engine.gate import AA
 from clusterdns.engine.reply import Reply
 from clusterdns.zone.names import Name, parse_name
-from clusterdns.zone.prepared import IN, NOERROR, NXDOMAIN, OWNER
-from clusterdns.zone.rdata import NS, SOA
+from clusterdns.zone.prepared import ANY, IN, NOERROR, NXDOMAIN, OWNER
+from clusterdns.zone.rdata import AAAA, NS, SOA, A
 
 LOCALHOST = parse_name("localhost")
 TTL = 300  # seconds; RFC 6303 §3 leaves it to us, and settings may change
 
-_A, _AAAA, _ANY = 1, 28, 255
-_ADDRESSES = {_A: b"\x7f\0\0\1", _AAAA: bytes(15) + b"\1"}
+_ADDRESSES = {A.rtype: b"\x7f\0\0\1", AAAA.rtype: bytes(15) + b"\1"}
 _ARPA = parse_name("arpa")
-_AA = 0x0400
 # RFC 6303 §3: nobody is responsible.  Refresh, retry, expire and minimum are for secondaries, which there are none.
 _TIMERS = struct.pack("!IIIII", 1, 3600, 1200, 604800, TTL)
 
 
 def home_reply(name: Name, rtype: int, apex: Name, flags: int) -> Reply:
     """What is said to a question for *name*, which is kept home with *apex*; *flags*: RA as it applies."""
-    flags |= _AA
-    if rtype == _ANY:  # one RRset is an answer to it (RFC 8482 §4.1)
-        rtype = _A if apex == LOCALHOST else NS.rtype
+    flags |= AA
+    if rtype == ANY:  # one RRset is an answer to it (RFC 8482 §4.1)
+        rtype = A.rtype if apex == LOCALHOST else NS.rtype
     if apex == LOCALHOST:
         address = _ADDRESSES.get(rtype)
         if address:

@@ -7,9 +7,7 @@ from msgspec import Struct, structs
 
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.zone.names import ROOT
-from clusterdns.zone.prepared import NOERROR, NXDOMAIN
-
-ANY = 255
+from clusterdns.zone.prepared import ANY, NOERROR, NXDOMAIN
 
 _LARGE = 256  # above it CPython allocates a number
 

@@ -4,17 +4,15 @@ import asyncio
 from collections.abc import Iterable
 
 from clusterdns.errors import shortened
-from clusterdns.forward.answers import Foreign, Question, Unresolved
+from clusterdns.forward.answers import ANSWERS, Foreign, Question, Unresolved
 from clusterdns.forward.health import MOST_WAIT, retry_wait
 from clusterdns.forward.tries import Tries, TryError
 from clusterdns.forward.upstream import Upstream
-from clusterdns.zone.prepared import NOERROR, NXDOMAIN, SERVFAIL
+from clusterdns.zone.extended_errors import NETWORK_ERROR, NO_REACHABLE_AUTHORITY
+from clusterdns.zone.prepared import SERVFAIL
 
-NO_REACHABLE_AUTHORITY, NETWORK_ERROR = 22, 23  # Extended DNS Errors (RFC 8914)
-YXDOMAIN = 6
 TEXT_CHARACTERS = 200
 
-_ANSWERS = (NOERROR, NXDOMAIN, YXDOMAIN)
 _SILENT = TryError("silence", "no reply")
 
 
@@ -94,7 +92,7 @@ class Race:
                 self._out.add((upstream, stream))  # what is under way another way may still succeed
             return None
         foreign = task.result()
-        if foreign.rcode in _ANSWERS:
+        if foreign.rcode in ANSWERS:
             return foreign
         if self._refusal is None or foreign.rcode == SERVFAIL != self._refusal.rcode:
             self._refusal = foreign

@@ -10,12 +10,13 @@ from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign, Question, Unresolved
 from clusterdns.forward.placing import continued
 from clusterdns.forward.routing import Routes
+from clusterdns.forward.sections import CNAME, RRSIG
 from clusterdns.forward.trail import trail_option
+from clusterdns.zone.extended_errors import NETWORK_ERROR, PROHIBITED
 from clusterdns.zone.names import Name
 from clusterdns.zone.prepared import NOERROR, QUESTION_AT
 
-NOT_ALLOWED, NETWORK_ERROR = 18, 23  # Extended DNS Errors (RFC 8914)
-_CNAME, _RRSIG = (5).to_bytes(2), (46).to_bytes(2)
+_CNAME, _RRSIG = CNAME.to_bytes(2), RRSIG.to_bytes(2)
 MAX_PARTS = 8  # servers that one alias chain leads through, none of which follows it further
 
 
@@ -70,7 +71,7 @@ class Resolver:
     def _group(self, name: Name) -> Group:
         index = self._routes.of(name).group
         if index is None:
-            raise Unresolved(NOT_ALLOWED, "nobody is asked for this name")
+            raise Unresolved(PROHIBITED, "nobody is asked for this name")
         return self._groups[index]
 
 

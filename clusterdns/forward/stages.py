@@ -10,7 +10,7 @@ import msgspec
 
 from clusterdns.engine.edns import error_option, with_errors
 from clusterdns.engine.elsewhere import Later, Resolve, Send
-from clusterdns.engine.gate import CD, QR, RD
+from clusterdns.engine.gate import CD, NOTIMP, QR, RA, RD
 from clusterdns.engine.plain import AD, OPT_OCTETS
 from clusterdns.engine.reply import Reply
 from clusterdns.forward.admission import Admission, Limits, client_of
@@ -23,17 +23,14 @@ from clusterdns.forward.kept import Outcome
 from clusterdns.forward.placing import behind, respond
 from clusterdns.forward.resolving import Group, Resolver
 from clusterdns.forward.routing import Routes
+from clusterdns.forward.sections import CNAME, DNAME, RRSIG
 from clusterdns.forward.trail import why_not
+from clusterdns.zone.extended_errors import NO_REACHABLE_AUTHORITY, OTHER
 from clusterdns.zone.names import Name, to_text
 from clusterdns.zone.prepared import NOERROR, QUESTION_AT, REFUSED, SERVFAIL, section_counts
-from clusterdns.zone.rdata import CNAME
 
 logger = logging.getLogger("clusterdns.forward")
 
-RA = 0x0080
-DNAME, RRSIG = 39, 46
-NOTIMP = 4
-OTHER, NO_REACHABLE_AUTHORITY = 0, 22  # Extended DNS Errors (RFC 8914)
 MAX_CROSSINGS = 3  # of a chain from others back into our zones
 # Flights that one turn of the loop begins: each takes half a millisecond, and packets wait meanwhile.
 AT_ONCE = 4
@@ -300,7 +297,7 @@ def _links(resolve: Resolve, foreign: Foreign, wire: bytes) -> list[bytes]:
     octets, cuts = behind(foreign, wire, resolve.target, resolve.target_at, start)
     found, begin = [], 0
     for end, ttl_at in zip(cuts[: foreign.answers], foreign.ttls, strict=False):
-        if _alias_type(foreign.wire, ttl_at) in (CNAME.rtype, DNAME):
+        if _alias_type(foreign.wire, ttl_at) in (CNAME, DNAME):
             found.append(octets[begin:end])
         begin = end
     return found

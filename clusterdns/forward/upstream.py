@@ -13,6 +13,7 @@ from clusterdns.forward.figures import Figures
 from clusterdns.forward.health import Health, RoundTrips, State, hedge_wait
 from clusterdns.forward.message import is_bare_error, query, refuses_edns, refuses_options, spell, truncated
 from clusterdns.forward.randomness import Randomness
+from clusterdns.forward.sections import NS
 from clusterdns.forward.servers import Server
 from clusterdns.forward.stream_exchange import PADDING, StreamExchange, StreamLimits, padding, tls_context
 from clusterdns.forward.tries import Transport, Tries, TryError
@@ -20,7 +21,6 @@ from clusterdns.forward.udp_exchange import NearMiss, UdpExchange
 from clusterdns.forward.walk import walk
 from clusterdns.zone.names import ROOT
 
-NS = 2
 PROBE = Question(ROOT, NS)  # whoever is alive says something to this
 PLAIN_SECONDS = 600.0  # without EDNS, or without options in it, to a server that has refused them
 LARGE_OCTETS = 8192  # of a reply whose walk may hold the loop for longer than queries should wait: a thread has it

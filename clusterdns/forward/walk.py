@@ -4,13 +4,13 @@ import struct
 from collections.abc import Sequence
 
 from clusterdns.engine.edns import EXTENDED_ERROR
-from clusterdns.engine.gate import HEADER, HEADER_OCTETS, OPCODE, QR
+from clusterdns.engine.gate import AA, HEADER, HEADER_OCTETS, OPCODE, QR, RA
 from clusterdns.engine.plain import AD
 from clusterdns.engine.reply import TC
 from clusterdns.errors import PeerError, printable, shortened
-from clusterdns.forward.answers import Foreign, Question
+from clusterdns.forward.answers import ANSWERS, Foreign, Question
 from clusterdns.forward.compressed import Names
-from clusterdns.forward.following import ANY, YXDOMAIN, Chain, follow
+from clusterdns.forward.following import Chain, follow
 from clusterdns.forward.rewriting import Writer
 from clusterdns.forward.sections import (
     NS,
@@ -24,12 +24,10 @@ from clusterdns.forward.sections import (
     read_records,
 )
 from clusterdns.zone.names import ROOT, Name
-from clusterdns.zone.prepared import IN, NOERROR, NXDOMAIN, QUESTION_AT
+from clusterdns.zone.prepared import ANY, IN, NOERROR, QUESTION_AT
 
-AA, RA = 0x0400, 0x0080
 MAX_TTL = 0x7FFFFFFF
 ERROR_CHARACTERS = 200  # of the text of an Extended DNS Error
-_ANSWERS = (NOERROR, NXDOMAIN, YXDOMAIN)
 _NO_TYPES = frozenset({0, 41, *range(249, 256)}) - {ANY}  # OPT and meta types: no records, or not of one answer
 _PROOFS = (NSEC, NSEC3)
 
@@ -59,7 +57,7 @@ def _walk(packet: bytes, question: Question) -> Foreign:
     rcode = flags & 0xF
     if flags & (QR | OPCODE | TC) != QR or question.rtype in _NO_TYPES:
         raise PeerError("not a whole reply")
-    if not questions and len(packet) == HEADER_OCTETS and rcode not in _ANSWERS:  # see message.is_bare_error
+    if not questions and len(packet) == HEADER_OCTETS and rcode not in ANSWERS:  # see message.is_bare_error
         return _refusal(rcode, question)
     name = question.name
     base = QUESTION_AT + len(name) + 4
@@ -74,7 +72,7 @@ def _walk(packet: bytes, question: Question) -> Foreign:
     if opt:
         rcode |= opt[0] >> 24 << 4
         error = None if opt[0] >> 16 & 0xFF else _error(opt[1])  # nobody knows what another version looks like
-    if rcode not in _ANSWERS:
+    if rcode not in ANSWERS:
         return _refusal(rcode, question, error)
     chain = follow(answer, question, rcode)
     return _foreign(packet, question, names, rcode, flags, chain, proofs, error)

@@ -4,17 +4,17 @@ import struct
 
 from clusterdns.cluster.addresses import address_text
 from clusterdns.engine.answer import Responder
+from clusterdns.engine.edns import EXTENDED_ERROR, OPT
 from clusterdns.views.explain_names import type_name
 from clusterdns.views.explanation import FORWARDED, Answer
 from clusterdns.zone.names import Name, to_text
-from clusterdns.zone.rdata import CNAME
+from clusterdns.zone.prepared import ANY
+from clusterdns.zone.rdata import CNAME, SOA
 
 _RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
 # One question, one OPT of 1232 octets: without it no error would be told.
 _HEADER = struct.pack("!HHHHHH", 0, 0x0100, 1, 0, 0, 1)
 _OPT = struct.pack("!BHHIH", 0, 41, 1232, 0, 0)
-_EDE = 15  # RFC 8914
-_SOA, _OPT_TYPE, _ANY = 6, 41, 255
 _NAMED = (2, 5, 12)  # NS, CNAME, PTR
 
 
@@ -38,14 +38,14 @@ def read(wire: bytes, qtype: int) -> Answer:
             owner, at = _name(wire, at)
             rtype, _, ttl, octets = struct.unpack_from("!HHIH", wire, at)
             at += 10
-            if rtype == _OPT_TYPE:
+            if rtype == OPT:
                 ede = _error(wire[at : at + octets])
             else:
                 data = _data(wire, at, octets, rtype)
                 sections[section].append((rtype, f"{to_text(owner)} {ttl} IN {type_name(rtype)} {data}"))
             at += octets
     answers, authority, _ = sections
-    found = any(qtype in {rtype, _ANY} for rtype, _ in answers)
+    found = any(qtype in {rtype, ANY} for rtype, _ in answers)
     aliased = bool(answers) and answers[-1][0] == CNAME.rtype and not authority
     negative = rcode == "NXDOMAIN" or (rcode == "NOERROR" and not found and not aliased)
     return Answer(type_name(qtype), rcode, tuple(text for _, text in answers), negative, ede)
@@ -80,7 +80,7 @@ def _data(wire: bytes, at: int, octets: int, rtype: int) -> str:
         return f"{priority} {weight} {port} {to_text(_name(wire, at + 6)[0])}"
     if rtype == 16:
         return f'"{data[1:].decode("ascii", "replace")}"'
-    if rtype == _SOA:
+    if rtype == SOA.rtype:
         mname, end = _name(wire, at)
         rname, end = _name(wire, end)
         numbers = " ".join(map(str, struct.unpack_from("!IIIII", wire, end)))
@@ -93,7 +93,7 @@ def _error(options: bytes) -> str:
     at = 0
     while at + 4 <= len(options):
         code, octets = struct.unpack_from("!HH", options, at)
-        if code == _EDE:
+        if code == EXTENDED_ERROR:
             return options[at + 6 : at + 4 + octets].decode("utf-8", "replace")
         at += 4 + octets
     return ""

@@ -22,6 +22,7 @@ QUESTION_AT = 12  # where the question's name begins in every message (RFC 1035 
 OWNER = b"\xc0\x0c"  # a pointer to it
 MAX_POINTER = 0x3FFF  # the last offset that a pointer can name
 IN = 1
+ANY = 255  # the type (RFC 8482)
 
 _ADDRESSES = (A.rtype, AAAA.rtype)
 

@@ -6,8 +6,7 @@ people who have the room.
 
 from msgspec import Struct
 
-_NOT_READY, _OTHER = 14, 0  # INFO-CODEs (RFC 8914 §4)
-_STALE, _STALE_NXDOMAIN = 3, 19
+from clusterdns.zone.extended_errors import NOT_READY, OTHER, STALE_ANSWER, STALE_NXDOMAIN_ANSWER
 
 
 class Reason(Struct, frozen=True, gc=False):
@@ -16,28 +15,28 @@ class Reason(Struct, frozen=True, gc=False):
     text: str  # at most one short sentence: it travels in a packet
 
 
-NOT_SYNCED = Reason("not-synced", _NOT_READY, "the server has not read its objects yet: try again soon")
+NOT_SYNCED = Reason("not-synced", NOT_READY, "the server has not read its objects yet: try again soon")
 
 
 def no_ready_endpoint(total: int) -> Reason:
     """A headless Service whose pods are all unready, or that has none."""
     if not total:
-        return Reason("no-endpoints", _OTHER, "headless Service without endpoints: its selector matches no pod")
-    return Reason("no-ready-endpoint", _OTHER, f"headless Service without ready endpoint: 0 of {total} pods ready")
+        return Reason("no-endpoints", OTHER, "headless Service without endpoints: its selector matches no pod")
+    return Reason("no-ready-endpoint", OTHER, f"headless Service without ready endpoint: 0 of {total} pods ready")
 
 
 def other_protocol(port: str, service: str, asked: str, exists: str) -> Reason:
     """*asked* and *exists*: protocols as labels, with their underscore."""
     text = f"port {port} of {service} is not {asked[1:].upper()}: ask for _{port}.{exists}"
-    return Reason("other-protocol", _OTHER, text)
+    return Reason("other-protocol", OTHER, text)
 
 
 def no_namespace(namespace: str) -> Reason:
     """It does not exist, or is not served: this is not told."""
     text = f"namespace {namespace} is not served here: look for a slip in its name"
-    return Reason("no-namespace", _OTHER, text)
+    return Reason("no-namespace", OTHER, text)
 
 
 def stale_error(rcode: int, text: str, error: tuple[int, str] | None) -> tuple[int, str]:
     """INFO-CODE and text of an answer that is old, as *text* says.  *error*: what else there is to say of it."""
-    return (_STALE_NXDOMAIN if rcode == 3 else _STALE), f"{text}; {error[1]}" if error else text
+    return (STALE_NXDOMAIN_ANSWER if rcode == 3 else STALE_ANSWER), f"{text}; {error[1]}" if error else text

@@ -10,14 +10,13 @@ from itertools import takewhile
 from clusterdns.cluster.model import Endpoint, EndpointSlice, Key, Published
 from clusterdns.zone.names import Name, child, label, labels
 from clusterdns.zone.pods import PodNames
-from clusterdns.zone.prepared import Node, entry
+from clusterdns.zone.prepared import ANY, Node, entry
 from clusterdns.zone.rdata import AAAA, SRV, A, RRset, address_rrsets
 from clusterdns.zone.records import endpoint_label, service_name, shown
 
 MAX_RECORDS = 1000
 MAX_LOOKS = 10_000  # Services and endpoints looked at for one question: some milliseconds
 
-ANY = 255
 _WILD = frozenset((b"*", b"any"))
 
 
