@@ -15,7 +15,7 @@ from clusterdns.engine.manners import Peer
 from clusterdns.engine.tally import Tally
 from clusterdns.transports.answers import Answer
 from clusterdns.transports.listeners import Listeners
-from clusterdns.transports.sockets import Address
+from clusterdns.transports.sockets import Address, bind_pairs
 
 PATIENCE = 30.0  # seconds; only a fault waits so long
 HOSTS = ["127.0.0.1", "::1"]
@@ -199,6 +199,29 @@ def test_who_comes_back_finds_room(story: Story) -> None:
         assert scene.listeners.queries == 2
 
     story(told)
+
+
+@pytest.mark.parametrize("leave", [False, True], ids=["an end", "a change of settings"])
+def test_a_socket_of_the_parent_is_left_as_it_was(leave: bool) -> None:
+    """The next server takes queries from it."""
+
+    async def main() -> None:
+        ((udp, tcp),) = bind_pairs(("127.0.0.1", 0))
+        address, slow = udp.getsockname(), Slow()
+        with udp.dup() as kept, tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            listeners = Listeners({address: (udp, tcp)})
+            await listeners.serve([address], listeners.bind([address], slow.at))
+            client.setblocking(False)
+            client.connect(address)
+            client.send(QUERY)
+            await until(lambda: bool(slow.waiting))
+            if leave:
+                await listeners.serve([], {}, PATIENCE)
+            await listeners.close()
+            client.send(AT_ONCE)
+            assert await receive(kept) == AT_ONCE
+
+    asyncio.run(main())
 
 
 def test_an_end_waits_for_nobody(story: Story) -> None:

@@ -41,19 +41,21 @@ class Listeners:
         try:
             for address in wanted:
                 if address not in self._open and address not in new:
-                    new[address] = [self._listeners(address, *pair, answers) for pair in self._sockets(address)]
+                    shared = address in self._inherited
+                    pairs = self._sockets(address)
+                    new[address] = [self._listeners(address, *pair, answers, shared=shared) for pair in pairs]
         except BaseException:
             discard(new)
             raise
         return new
 
     def _listeners(
-        self, address: Address, udp: socket.socket, tcp: socket.socket, answers: Answers
+        self, address: Address, udp: socket.socket, tcp: socket.socket, answers: Answers, *, shared: bool
     ) -> tuple[UdpListener, StreamListener]:
         bound = address[0], udp.getsockname()[1]
         datagrams, streams = (self.doors.tally(bound, proto) for proto in ("udp", "tcp"))
         return (
-            UdpListener(udp, answers(datagrams), datagrams),
+            UdpListener(udp, answers(datagrams), datagrams, shared=shared),
             StreamListener(tcp, answers(streams), self.crowd, streams),
         )
 

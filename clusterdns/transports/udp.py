@@ -4,7 +4,6 @@ import asyncio
 import socket
 from contextlib import suppress
 from functools import partial
-from ipaddress import ip_address
 
 from clusterdns.engine.elsewhere import Later
 from clusterdns.engine.manners import Peer
@@ -22,8 +21,10 @@ TRANSPORT = "udp"
 class UdpListener:
     """Serves one bound, non-blocking datagram socket until ``close``."""
 
-    def __init__(self, sock: socket.socket, answer: Answer, tally: Tally | None = None) -> None:
-        """*tally* is told how long batches take."""
+    def __init__(
+        self, sock: socket.socket, answer: Answer, tally: Tally | None = None, *, shared: bool = False
+    ) -> None:
+        """*tally* is told how long batches take.  *shared*: the parent has the socket, too, and stays."""
         self._sock = sock
         self.tally = tally or Tally()
         self.answer = answer  # may be replaced while it serves
@@ -31,7 +32,7 @@ class UdpListener:
         self.unsent = 0  # answers that the kernel did not take
         self.under_way = 0  # queries whose answers are waited for
         self.pressed = False  # datagrams come faster than they are answered
-        self._left = False
+        self._left, self._shared = False, shared
         self.emptied = asyncio.Event()  # it was left, and nobody waits any more
 
     @property
@@ -50,10 +51,10 @@ class UdpListener:
         """Answers what has arrived, and takes no more; answers that are waited for go out until ``close``.
 
         From now on the kernel tells clients that nobody is here: so it does with a socket that has another peer, and
-        this one is its own.  It may send to all others as before.
+        this one is its own.  It may send to all others as before.  Not a *shared* one: it would be so for the parent.
         """
         self._left = True
-        if not ip_address(self.address[0]).is_unspecified:  # its answers would have another source then
+        if not self._shared:
             with suppress(OSError):  # another system than Linux may refuse
                 self._sock.connect(self._sock.getsockname())
         asyncio.get_running_loop().remove_reader(self._sock)
