@@ -118,8 +118,12 @@ class Forwarding:
         """What an operator should know, a line each."""
         found = []
         for group in self.forwarder.groups if self.forwarder else ():
-            upstreams = group.upstreams if isinstance(group, Upstreams) else ()
-            if upstreams and all(one.state == "down" for one in upstreams):
+            if not isinstance(group, Upstreams):
+                continue
+            upstreams, files = group.upstreams, [file.path for file in group.membership.files]
+            if files and not upstreams:
+                found.append(f"forwarding: no upstream is named by {', '.join(files)}")
+            elif upstreams and all(one.state == "down" for one in upstreams):
                 found.append(f"forwarding: no upstream answers: {', '.join(map(str, upstreams))}")
         return found
 

@@ -358,6 +358,11 @@ def test_a_node_that_names_its_own_cache_in_resolv_conf(tmp_path: Path, caplog: 
             listen = (("127.0.0.2", 53),)
             server.server._forwarding.turn_to(replace(server.load(), listen=listen), forwarder)
             await until(lambda: [str(one) for one in group.upstreams] == ["127.0.0.1:53"])
+            assert server.server.ready_notes() == []
+            conf.write_text("nameserver 127.0.0.2\n")
+            await until(lambda: not group.upstreams)
+            assert server.server.ready_notes() == [f"forwarding: no upstream is named by {conf}"]
+            assert (await server.ask(OUT)).rcode() == dns.rcode.SERVFAIL
         assert f"{conf}: 127.0.0.2:53 is this server, and left out" in caplog.messages
 
     story(told)
