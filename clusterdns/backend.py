@@ -90,6 +90,11 @@ class Backend:
         else:
             self.source = Manifests(settings.manifests, limits=file_limits(settings))
 
+    def follow(self, before: "Backend") -> None:
+        """Before ``start``: the objects of files that both read are shared."""
+        if isinstance(self.source, Manifests) and isinstance(before.source, Manifests):
+            self.source.follow(before.source)
+
     async def start(
         self, failed: Callable[[BaseException], None], known: Known | None = None, patience: float = 0.0
     ) -> None:

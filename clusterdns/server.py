@@ -315,6 +315,7 @@ class Server:
         backend = old
         if new_world:
             backend = self._made(settings, old.memory())
+            backend.follow(old)
         bound = None
         try:
             if new_world:

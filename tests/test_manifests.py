@@ -14,6 +14,7 @@ import pytest
 import watchfiles
 from folders import service, write
 
+from clusterdns.cluster.documents import Limits
 from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Object, Service
 from clusterdns.errors import OperatorError
@@ -79,6 +80,75 @@ def test_first_everything_then_what_changes(tmp_path: Path) -> None:
             assert await rounds.shown() == ["+db=example.org"]
             (tmp_path / "web.yaml").unlink()
             assert await rounds.shown() == ["-web"]
+
+    asyncio.run(main())
+
+
+def objects(events: Sequence[Event]) -> dict[str, Object]:
+    return {str(one.key): one for event in events if isinstance(event, Replace) for one in event.objects}
+
+
+def following(before: Manifests, path: Path, **limits: int) -> Rounds:
+    """Those of a source that goes on from *before*."""
+    source = Manifests([str(path)], clock=AGED, limits=Limits(**limits))
+    source.follow(before)
+    return Rounds(source)
+
+
+def test_one_that_follows_shares_the_objects(tmp_path: Path) -> None:
+    """Other settings need another world, not another copy of all objects."""
+
+    async def main() -> None:
+        write(tmp_path / "web.yaml", service("web"))
+        write(tmp_path / "both.yaml", service("api"), service("db"))
+        async with Rounds(Manifests([str(tmp_path)], clock=AGED)) as rounds:
+            first = objects(await rounds.next())
+            write(tmp_path / "both.yaml", service("api"), service("db", "b.example"))
+            (tmp_path / "web.yaml").unlink()
+            write(tmp_path / "new.yaml", service("new"))
+            async with following(rounds.source, tmp_path) as others:
+                second = objects(await others.next())
+                if "shop/web" in second:  # what has just gone may come back for a moment
+                    assert await others.shown() == ["-web"]
+                    del second["shop/web"]
+                assert second.keys() == {"shop/api", "shop/db", "shop/new"}
+                assert second["shop/api"] is first["shop/api"]
+                assert second["shop/db"] != first["shop/db"]
+                assert others.source.files == 2
+                write(tmp_path / "new.yaml", service("new", "b.example"))
+                assert await others.shown() == ["+new=b.example"]
+            while "+new=b.example" not in await rounds.shown():
+                pass  # the one before goes on, too
+            async with following(rounds.source, tmp_path, depth=7) as others:
+                third = objects(await others.next())
+                assert third == objects(await following(Manifests([]), tmp_path).next())
+                assert third["shop/api"] is not first["shop/api"]
+
+    asyncio.run(main())
+
+
+def test_one_that_follows_keeps_the_last_good_version(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = write(tmp_path / "web.yaml", service("web"), service("api"))
+        async with Rounds(Manifests([str(tmp_path)], clock=AGED)) as rounds:
+            await rounds.next()
+            write(path, service("web").replace("ExternalName,", "Externalname,"), service("api", "b.example"))
+            assert await rounds.shown() == ["+api=b.example"]
+            async with following(rounds.source, tmp_path) as others:
+                assert await others.shown() == ["+api=b.example", "+web=example.org"]
+                assert codes(others.source) == ["CD308", "CD205", "CD210"]
+                write(path, service("web", "c.example"), service("api", "b.example"))
+                assert "+web=c.example" in await others.shown()
+                assert codes(others.source) == []
+
+    asyncio.run(main())
+
+
+def test_one_that_follows_who_has_read_nothing_yet(tmp_path: Path) -> None:
+    async def main() -> None:
+        write(tmp_path / "web.yaml", service("web"))
+        async with following(Manifests([str(tmp_path)]), tmp_path) as rounds:
+            assert await rounds.shown() == ["+web=example.org"]
 
     asyncio.run(main())
 

@@ -87,6 +87,12 @@ class DocumentCache:
         while self._last:  # one by one: dropped as a whole, 20,000 units would hold the interpreter for 10 ms
             self._last.popitem()
 
+    def copy(self) -> "DocumentCache":
+        """Between two reads."""
+        made = DocumentCache()
+        made._now = dict(self._now)
+        return made
+
     def get(self, key: int, place: Place) -> _Unit | None:
         found = self._last.get(key)
         if found is None:

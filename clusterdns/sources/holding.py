@@ -45,6 +45,14 @@ class Holding:
         self._rivals: dict[Identity, list[Object]] = {}
         self._broken: dict[Identity, set[str]] = {}  # -> the files that hold a broken document of it
 
+    def copy(self) -> "Holding":
+        made = Holding()
+        made._files = dict(self._files)
+        made._serving = {kind: dict(items) for kind, items in self._serving.items()}
+        made._rivals = {name: list(claims) for name, claims in self._rivals.items()}
+        made._broken = {name: set(paths) for name, paths in self._broken.items()}
+        return made
+
     def apply(self, versions: Mapping[str, Decoded | None]) -> list[Event]:
         """Take in the new *versions* of files by path (None: the file is gone); what serves differently now.
 

@@ -47,6 +47,7 @@ class Manifests:
         self._limits = limits
         self._paths, self._clock, self._interval, self._watch = tuple(paths), clock, interval, watch
         self._report = Report()
+        self._reader: Reader | None = None
         self.changed_at: float | None = None
         self._wake = asyncio.Event()
         self._again = False
@@ -76,6 +77,14 @@ class Manifests:
     def scan_seconds(self) -> float:
         return self._report.seconds
 
+    def follow(self, before: "Manifests") -> None:
+        """Before ``rounds``: what *before* knows of the same files need not be read, nor be held twice."""
+        self._reader = before.reader_of(self._paths, self._limits)
+
+    def reader_of(self, paths: Sequence[str], limits: Limits) -> Reader | None:
+        """What reads here, if it reads just that."""
+        return self._reader if (paths, limits) == (self._paths, self._limits) else None
+
     def refresh(self) -> None:
         """Scan now, and read every file whether it seems changed or not."""
         self._again = True
@@ -94,7 +103,9 @@ class Manifests:
     async def rounds(self) -> AsyncIterator[Sequence[Event]]:
         """See ``events.Source``.  Raises OperatorError before the first round if a path cannot be read."""
         await asyncio.to_thread(check_roots, self._paths)
-        reader = Reader(self._paths, self._clock, self._limits)
+        before = self._reader
+        reader = await asyncio.to_thread(before.copy) if before else Reader(self._paths, self._clock, self._limits)
+        self._reader = reader
         watcher = Watcher(self._hint)
         hold = RESTLESS  # The first round is the whole truth, so it waits longer for files being written.
         whole_at, whole_cost = -inf, 0.0

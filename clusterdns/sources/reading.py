@@ -5,6 +5,7 @@ Without an event loop, whose import alone takes a command longer than reading a 
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from threading import Lock
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -71,16 +72,27 @@ class Look(Struct, frozen=True):
 
 
 class Reader:
-    """A scanner and what became of its files.  Blocks; one thread at a time."""
+    """A scanner and what became of its files.  Blocks; threads take turns."""
 
     def __init__(self, paths: Sequence[str], clock: Clock, limits: Limits) -> None:
+        self._paths, self._limits = paths, limits
         self.holding = Holding()
         self._scanner, self._clock = Scanner(paths, clock, limits), clock
-        self._first = True
+        self._first, self._begun = True, False
+        self._turn = Lock()
         self._watched: Watched = {}
         self._distant: dict[str, str] = {}
         self._report = Report()
         self._documents: tuple[Problem, ...] = ()  # problems of what is in the files
+
+    def copy(self) -> "Reader":
+        """Another one, whose first events are Replaces, too: it shares the objects, and the last good versions."""
+        made = Reader(self._paths, self._clock, self._limits)
+        with self._turn:
+            if self._begun:
+                made.holding, made._scanner = self.holding.copy(), self._scanner.copy()
+                made._documents, made._begun = self._documents, True
+        return made
 
     @collector_paused()
     def look(self, hold: float, again: bool = False, hints: Collection[str] | None = None) -> Look:
@@ -88,6 +100,10 @@ class Reader:
 
         The first events are Replaces.
         """
+        with self._turn:
+            return self._look(hold, again, hints)
+
+    def _look(self, hold: float, again: bool, hints: Collection[str] | None) -> Look:
         started = self._clock.monotonic()
         if again:
             self._scanner.read_again()
@@ -98,8 +114,9 @@ class Reader:
         events: list[Event] | None = None
         changed_at = None
         if scan.versions is not None:
-            if self._first:
+            if not self._begun:
                 self.holding.begin(scan.versions)
+                self._begun = True
             else:
                 events = self.holding.apply(scan.versions)
             if scan.versions:

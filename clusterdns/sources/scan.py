@@ -60,6 +60,13 @@ class Scanner:
         self._restless: dict[str, float] = {}  # path -> since when it has not settled
         self._holding_since: float | None = None
 
+    def copy(self) -> "Scanner":
+        """Another one that has handed over as much."""
+        made = Scanner(self._roots, self._clock, self._limits)
+        made._known, made._tokens = dict(self._known), dict(self._tokens)
+        made._caches = {path: cache.copy() for path, cache in self._caches.items()}
+        return made
+
     def read_again(self) -> None:
         """Let the next scan trust no signature."""
         self._known = {path: replace(found, signature=None) for path, found in self._known.items()}
