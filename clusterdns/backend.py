@@ -16,6 +16,7 @@ from clusterdns.engine.responders import Responders
 from clusterdns.errors import BackendError, Problem
 from clusterdns.forward.stages import Forwarder
 from clusterdns.histogram import PROGRAMMING, Histogram
+from clusterdns.lean_aiohttp import import_aiohttp
 from clusterdns.live import Known, Live, Reach
 from clusterdns.options import controller_options, file_limits, manners, plugins, serves, telling, zone_options
 from clusterdns.problem_log import log_news
@@ -198,7 +199,8 @@ class Backend:
 
 def kubernetes_source(settings: Settings) -> tuple[LiveSource, Reach]:
     """Asks nobody yet."""
-    # A quarter of a second to import, which only a server of a cluster has to take.
+    # A tenth of a second to import, which only a server of a cluster has to take.
+    import_aiohttp()
     from clusterdns.sources.kubernetes.in_cluster import InCluster  # noqa: PLC0415
     from clusterdns.sources.kubernetes.kubeconfig import Kubeconfig  # noqa: PLC0415
     from clusterdns.sources.kubernetes.source import Kubernetes  # noqa: PLC0415

@@ -10,9 +10,11 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from clusterdns.errors import OperatorError
+from clusterdns.lean_aiohttp import import_aiohttp
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -81,7 +83,7 @@ class HttpServer:
         return self._opening
 
     async def _opened(self) -> "web.AppRunner":
-        application = await asyncio.to_thread(import_module, "clusterdns.admin.application")
+        application = await asyncio.to_thread(_application)
         runner: web.AppRunner = application.runner(self._state, self._shows, self._token, self._caching)
         await runner.setup()
         for address in self._sockets:
@@ -112,6 +114,11 @@ class HttpServer:
         if opening and not opening.cancelled() and not opening.exception():
             await opening.result().cleanup()
         self._opening = None
+
+
+def _application() -> ModuleType:
+    import_aiohttp()
+    return import_module("clusterdns.admin.application")
 
 
 def _bound(addresses: Sequence[Address]) -> dict[Address, socket.socket]:
