@@ -215,7 +215,7 @@ def kubernetes_source(settings: Settings) -> tuple[LiveSource, Reach]:
         except (BackendError, TimeoutError) as fault:  # it may mend itself, and the source goes on trying
             logger.warning("kubernetes: %s", str(fault) or f"{credentials.origin}: no credentials yet")
 
-    return source, Reach(credentials.server, check)
+    return source, Reach(credentials.place, check)
 
 
 def _tell_failure(failed: Callable[[BaseException], None], task: asyncio.Task[None]) -> None:

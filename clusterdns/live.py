@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -14,8 +15,9 @@ from msgspec import Struct
 
 from clusterdns.cluster.events import Kind, LiveSource, Replace, Requests
 from clusterdns.cluster.model import Key, Object
+from clusterdns.errors import OperatorError
 from clusterdns.publish import Publisher
-from clusterdns.sources.snapshot import Identity, Objects, SnapshotFile, SnapshotKeeper
+from clusterdns.sources.snapshot import Identity, Objects, SnapshotFile, SnapshotKeeper, fingerprints
 
 logger = logging.getLogger("clusterdns")
 
@@ -23,7 +25,7 @@ logger = logging.getLogger("clusterdns")
 class Known(Struct, frozen=True):
     """What one generation of the server leaves to the next."""
 
-    server: str  # the API server's URL
+    identity: Identity
     objects: Objects
     written: float | None  # Unix seconds of the snapshot that they are; None: they are what the API said
     confirmed: float | None  # Unix seconds of the API's last word on them
@@ -32,7 +34,7 @@ class Known(Struct, frozen=True):
 class Reach(NamedTuple):
     """How the API is reached.  Both raise OperatorError for what only a person can mend."""
 
-    server: Callable[[], Awaitable[str]]  # gives its URL
+    place: Callable[[], Awaitable[tuple[str, bytes]]]  # gives its URL and who may sign for it (PEM)
     check: Callable[[], Awaitable[None]]  # tries the credentials, for some seconds at most
 
 
@@ -57,7 +59,7 @@ class Live:
         """
         self._source, self._publisher, self._held, self._mark = source, publisher, held, mark
         self._reach, self._domain, self._state_dir, self._wall = reach, domain, state_dir, wall
-        self._url = ""
+        self._identity = Identity("", domain)
         self._written: float | None = None  # of the snapshot that is served
         self._confirmed: float | None = None  # Unix seconds of the API's last word on what is served from before
         self._restoring = False
@@ -70,10 +72,10 @@ class Live:
         Raises OperatorError where nobody can say how to reach the API.  Wrong credentials are no reason not to serve a
         snapshot: then they are told by the source, which goes on trying, and nothing waits for a slow plugin.
         """
-        self._url = await self._reach.server()
-        file = SnapshotFile(self._state_dir, Identity(self._url, self._domain)) if self._state_dir else None
+        self._identity = await self._identify()
+        file = SnapshotFile(self._state_dir, self._identity) if self._state_dir else None
         self._keeper = SnapshotKeeper(file, self._collect) if file else None
-        if known and known.server == self._url and not known.objects.keys() ^ {*self._kinds()}:
+        if known and known.identity.is_cluster_of(self._identity) and not known.objects.keys() ^ {*self._kinds()}:
             await self._reach.check()
             self._confirmed = known.confirmed
             await self._restore(known.objects, known.written)
@@ -128,12 +130,12 @@ class Live:
         if objects is None:
             return None
         lag = self.lag()
-        return Known(self._url, objects, self._written, None if lag is None else self._wall() - lag)
+        return Known(self._identity, objects, self._written, None if lag is None else self._wall() - lag)
 
     @property
     def where(self) -> str:
         """The API server's URL; while nobody can say it, where it is looked up."""
-        return self._url or self._source.status().where
+        return self._identity.server or self._source.status().where
 
     @property
     def snapshot(self) -> str:
@@ -176,9 +178,19 @@ class Live:
         finally:
             self._restoring = False
 
-    async def _collect(self) -> Objects | None:
+    async def _collect(self) -> tuple[Identity, Objects] | None:
         """For the snapshot: never what came from one."""
-        return await self._now() if self.synced.is_set() else None
+        objects = await self._now() if self.synced.is_set() else None
+        if objects is None:
+            return None
+        with suppress(OperatorError):  # its certificates may have been renewed since
+            self._identity = await self._identify()
+        return self._identity, objects
+
+    async def _identify(self) -> Identity:
+        """Raises OperatorError."""
+        server, signers = await self._reach.place()
+        return Identity(server, self._domain, fingerprints(signers))
 
     async def _now(self) -> Objects | None:
         await self._publisher.quiet.wait()

@@ -52,3 +52,9 @@ def test_a_token_of_several_lines_is_none(tmp_path: Path) -> None:
 def test_outside(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="no pod of a cluster; name a kubeconfig"):
         access(account(tmp_path), KUBERNETES_SERVICE_HOST="")
+
+
+def test_where_it_is_is_known_without_the_credentials(tmp_path: Path) -> None:
+    """A snapshot can be served meanwhile."""
+    assert asyncio.run(InCluster(INSIDE, str(account(tmp_path))).place()) == ("https://10.96.0.1:443", b"PEM")
+    assert asyncio.run(InCluster(INSIDE, str(tmp_path / "gone")).place()) == ("https://10.96.0.1:443", b"")

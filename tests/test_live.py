@@ -24,7 +24,7 @@ from clusterdns.cli.main import run
 from clusterdns.config import Settings, load_settings
 from clusterdns.errors import OperatorError
 from clusterdns.server import Server
-from clusterdns.sources.snapshot import NAME, Identity, SnapshotFile
+from clusterdns.sources.snapshot import NAME, Identity, SnapshotFile, fingerprints
 
 PATIENCE = 60.0
 WEB, DB = "web.shop.svc.cluster.local", "db.shop.svc.cluster.local"
@@ -37,13 +37,14 @@ class Life:
         self.folder, self.api, self.settings = folder, api, settings
         self.path = folder / "clusterdns.yaml"
         self.user: dict[str, Any] = {}  # of the kubeconfig
+        self.cluster: dict[str, str] = {}
         self.write()
         self.server = Server(self.load, str(self.path))
         self.http = ""
 
     def write(self, **settings: Any) -> None:
         kubeconfig = self.folder / "kubeconfig"
-        cluster = {"name": "fake", "cluster": {"server": self.api.url}}
+        cluster = {"name": "fake", "cluster": {"server": self.api.url} | self.cluster}
         context = {"name": "fake", "context": {"cluster": "fake", "user": "fake"}}
         config = {"clusters": [cluster], "contexts": [context], "current-context": "fake"}
         config["users"] = [{"name": "fake", "user": self.user}]
@@ -252,6 +253,26 @@ def test_the_last_good_state_is_served_while_the_api_is_away(tmp_path: Path, cap
         asyncio.run(main())
     assert "what is served is the snapshot no more" in caplog.text
     assert "nothing is served yet" not in caplog.text
+
+
+def test_a_snapshot_tells_whose_it_is(tmp_path: Path) -> None:
+    """By the certificates as they are when it is written: they may have been renewed since the start."""
+    kinds = ("Namespace", "Service", "EndpointSlice")
+    certificate = Path(__file__).parent / "tls" / "certificate.pem"
+
+    async def story(life: Life) -> None:
+        life.cluster["certificate-authority"] = str(certificate)
+        life.write()
+        await life.ready()
+
+    async def main() -> None:
+        async with cluster() as api:
+            await living(tmp_path, api, story, state_dir=tmp_path)
+            for signers, mine in ((fingerprints(certificate.read_bytes()), True), (("another",), False), ((), True)):
+                file = SnapshotFile(str(tmp_path), Identity(api.url, "cluster.local.", signers))
+                assert (file.load(kinds) is not None) == mine
+
+    asyncio.run(main())
 
 
 def test_a_snapshot_that_was_not_confirmed_is_not_written_anew(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from fake_api import service
 from test_live import PATIENCE, WEB, Life, cluster, living
 
-from clusterdns.sources.snapshot import NAME, Objects, SnapshotFile
+from clusterdns.sources.snapshot import NAME, Identity, Objects, SnapshotFile
 
 
 class Slow:
@@ -21,16 +21,16 @@ class Slow:
         self.go_on = threading.Event()
         self._really = SnapshotFile.save
 
-        def save(file: SnapshotFile, objects: Objects, now: float) -> bool:
-            return self._save(file, objects, now)
+        def save(file: SnapshotFile, objects: Objects, now: float, identity: Identity) -> bool:
+            return self._save(file, objects, now, identity)
 
         monkeypatch.setattr(SnapshotFile, "save", save)
 
-    def _save(self, file: SnapshotFile, objects: Objects, now: float) -> bool:
-        domain = file._identity.domain
+    def _save(self, file: SnapshotFile, objects: Objects, now: float, identity: Identity) -> bool:
+        domain = identity.domain
         self.begun.append(domain)
         assert self.go_on.wait(PATIENCE)
-        saved = self._really(file, objects, now)
+        saved = self._really(file, objects, now, identity)
         self.landed.append(domain)
         return saved
 

@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+from hashlib import blake2b
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -27,8 +29,8 @@ from clusterdns.cluster.model import (
     ServicePort,
     Subset,
 )
-from clusterdns.sources import snapshot
-from clusterdns.sources.snapshot import NAME, Identity, Objects, SnapshotFile, SnapshotKeeper
+from clusterdns.sources import packed, snapshot
+from clusterdns.sources.snapshot import NAME, Identity, Objects, SnapshotFile, SnapshotKeeper, fingerprints
 
 HERE = Identity("https://192.0.2.1:6443", "cluster.local.")
 KINDS = ("Namespace", "Service", "EndpointSlice")
@@ -166,6 +168,12 @@ def unreadable(folder: Path) -> None:
             "not of https://192.0.2.2:6443 for cluster.local.: set another state_dir for each cluster",
         ),
         (None, Identity(HERE.server, "other.test."), KINDS, "not of https://192.0.2.1:6443 for other.test."),
+        (
+            None,
+            Identity(HERE.server, HERE.domain, ("a", "b")),
+            KINDS,
+            "of another cluster at https://192.0.2.1:6443, with other certificates: it is written anew",
+        ),
         (None, HERE, ("Service", "Pod"), "without Pod, which is needed now: it is ignored and written anew"),
     ],
 )
@@ -177,13 +185,50 @@ def test_what_is_not_taken_is_told_with_file_and_remedy(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    file_in(tmp_path).save(OBJECTS, 1.0)
+    file_in(tmp_path).save(OBJECTS, 1.0, Identity(HERE.server, HERE.domain, ("c",)))
     if callable(spoil):
         spoil(tmp_path)
     assert file_in(tmp_path, identity).load(kinds) is None
     [told] = [record.getMessage() for record in caplog.records]
     assert told.startswith(f"{tmp_path / NAME}: ")
     assert said in told
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "same"),
+    [
+        ((), (), True),
+        (("old",), (), True),  # nobody can say
+        ((), ("new",), True),
+        (("old",), ("old",), True),
+        (("old",), ("old", "new"), True),  # certificates are renewed: both are trusted for a while
+        (("old", "new"), ("new",), True),
+        (("old",), ("new",), False),  # a cluster built anew
+    ],
+)
+def test_a_cluster_is_known_by_its_certificates(before: tuple[str, ...], now: tuple[str, ...], same: bool) -> None:
+    one, other = (Identity(HERE.server, HERE.domain, signers) for signers in (before, now))
+    assert one.is_cluster_of(other) == same
+    assert other.is_cluster_of(one) == same
+    assert not one.is_cluster_of(Identity("https://192.0.2.2:6443", HERE.domain, now))
+
+
+def test_fingerprints_are_those_of_certificates_however_they_are_wrapped() -> None:
+    one, other = (
+        f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n" for text in ("TUlJ\nQg==", "QQ==")
+    )
+    both = fingerprints(f"# bundle\n{one}\n{other}".encode())
+    assert len(both) == 2
+    assert both == fingerprints(f"{other}{one.replace('TUlJ', 'TUlJ ')}{one}".encode())
+    assert fingerprints(b"") == fingerprints(b"-----BEGIN CERTIFICATE-----") == ()
+
+
+def test_another_model_is_another_format() -> None:
+    """Whoever changes what objects have raises _FORMAT: what is not in a file would be taken for its default."""
+    types = (*packed.TYPES.values(), Endpoint, Subset, Key, Place, Port, ServicePort)
+    fields = {one.__name__: get_type_hints(one) for one in types}
+    found = blake2b(repr(sorted(fields.items())).encode(), digest_size=8).hexdigest()
+    assert (snapshot._FORMAT, found) == (1, "13f91820fa50b35c")
 
 
 def test_a_torn_file_is_written_anew(tmp_path: Path) -> None:
@@ -253,10 +298,10 @@ def test_whoever_stops_waiting_has_it_saved_later(tmp_path: Path) -> None:
     async def main() -> None:
         collecting = asyncio.Event()
 
-        async def collect() -> Objects | None:
+        async def collect() -> tuple[Identity, Objects] | None:
             collecting.set()
             await asyncio.sleep(0)
-            return OBJECTS
+            return HERE, OBJECTS
 
         keeper = SnapshotKeeper(file_in(tmp_path), collect)
         keeper.note()
@@ -282,9 +327,9 @@ def test_it_is_saved_soon_and_not_often(tmp_path: Path, monkeypatch: pytest.Monk
         pauses.append(seconds)
         await go_on.acquire()
 
-    async def collect() -> Objects | None:
+    async def collect() -> tuple[Identity, Objects] | None:
         collected.append(len(pauses))
-        return OBJECTS
+        return HERE, OBJECTS
 
     async def main() -> None:
         monkeypatch.setattr(asyncio, "sleep", pause)

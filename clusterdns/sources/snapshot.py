@@ -13,6 +13,7 @@ import asyncio
 import gzip
 import io
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -48,15 +49,29 @@ class Identity(Struct, frozen=True):
 
     server: str  # the API server's URL
     domain: str
+    signers: tuple[str, ...] = ()  # fingerprints of who may sign for the server; (): nobody can say
 
     def __str__(self) -> str:
         return f"{self.server} for {self.domain}"
+
+    def is_cluster_of(self, other: "Identity") -> bool:
+        """A cluster that is built anew at the same URL has certificates of its own; where they are renewed, the old
+        ones and the new ones are trusted for a while.
+        """
+        shared = {*self.signers} & {*other.signers}
+        return self.server == other.server and (bool(shared) or not self.signers or not other.signers)
 
 
 class Header(Struct, frozen=True):
     identity: Identity
     kinds: tuple[Kind, ...]
     written: float  # Unix seconds
+
+
+def fingerprints(pem: bytes) -> tuple[str, ...]:
+    """Of the certificates in it."""
+    found = re.findall(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", pem, re.DOTALL)
+    return tuple(sorted({blake2b(b"".join(one.split()), digest_size=16).hexdigest() for one in found}))
 
 
 class Snapshot(Struct, frozen=True):
@@ -90,9 +105,12 @@ class SnapshotFile:
             logger.error("%s: %s", self.path, why)
             return None
 
-    def save(self, objects: Objects, now: float) -> bool:
-        """True when it is on disk.  A disk that is full or read-only is told once, not at every try.  Blocks."""
-        header = Header(self._identity, tuple(objects), now)
+    def save(self, objects: Objects, now: float, identity: Identity | None = None) -> bool:
+        """True when it is on disk.  A disk that is full or read-only is told once, not at every try.  Blocks.
+
+        *identity*: as of now, if it is another one than at the beginning.
+        """
+        header = Header(identity or self._identity, tuple(objects), now)
         try:
             write_whole(self.path, lambda file: _write(file, header, objects), 0o600)
         except OSError as fault:
@@ -123,8 +141,11 @@ class SnapshotFile:
     def _trusted(self, body: io.BytesIO, kinds: Sequence[Kind]) -> Snapshot:
         with gzip.GzipFile(fileobj=body) as pieces:
             header = msgspec.msgpack.decode(_piece(pieces), type=Header)
-            if header.identity != self._identity:
-                raise _Ignored(f"of {header.identity}, not of {self._identity}: set another state_dir for each cluster")
+            whose = header.identity
+            if (whose.server, whose.domain) != (self._identity.server, self._identity.domain):
+                raise _Ignored(f"of {whose}, not of {self._identity}: set another state_dir for each cluster")
+            if not whose.is_cluster_of(self._identity):
+                raise _Ignored(f"of another cluster at {whose.server}, with other certificates: it is written anew")
             if missing := [kind for kind in kinds if kind not in header.kinds]:
                 raise _Ignored(f"without {', '.join(missing)}, which is needed now: it is ignored and written anew")
             objects: dict[Kind, list[Object]] = {kind: [] for kind in kinds}
@@ -142,8 +163,8 @@ class _Ignored(Exception):  # noqa: N818 - caught above, in the one place that r
 class SnapshotKeeper:
     """Saves soon after something changed, and at most every SAVE_SECONDS."""
 
-    def __init__(self, file: SnapshotFile, collect: Callable[[], Awaitable[Objects | None]]) -> None:
-        """*collect* gives the objects between two rounds; None: they are not to be kept now."""
+    def __init__(self, file: SnapshotFile, collect: Callable[[], Awaitable[tuple[Identity, Objects] | None]]) -> None:
+        """*collect* gives the objects between two rounds, and whose they are; None: they are not to be kept now."""
         self._file, self._collect = file, collect
         self._changed = asyncio.Event()
         self._writing = InTurn()
@@ -166,8 +187,12 @@ class SnapshotKeeper:
         self._changed.clear()
         saved = False
         try:
-            objects = await self._collect()
-            saved = objects is None or await self._writing.do(self._file.save, objects, wall())
+            collected = await self._collect()
+            if collected:
+                identity, objects = collected
+                saved = await self._writing.do(self._file.save, objects, wall(), identity)
+            else:
+                saved = True
         finally:
             if not saved:  # or nobody waited until it was
                 self._changed.set()

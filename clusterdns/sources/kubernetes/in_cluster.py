@@ -25,12 +25,20 @@ class InCluster:
 
     async def access(self, *, renew: bool = False) -> Access:  # noqa: ARG002 - there is nothing newer than the file
         """Raises OperatorError where there is no service account, or none that can be read."""
-        server = await self.server()
+        server = self._server()
         token, authority = await asyncio.to_thread(self._read)
         return Access(server, authority, headers=(("Authorization", f"Bearer {token}"),))
 
-    async def server(self) -> str:
-        """The API server's URL.  Raises OperatorError outside of a cluster."""
+    async def place(self) -> tuple[str, bytes]:
+        """The API server's URL and who may sign for it (PEM).  Raises OperatorError outside of a cluster."""
+        server = self._server()
+        try:
+            return server, await asyncio.to_thread(self._file, "ca.crt")
+        except OperatorError:  # a matter of the credentials
+            return server, b""
+
+    def _server(self) -> str:
+        """Raises OperatorError outside of a cluster."""
         if not self._host or not self._port:
             raise OperatorError(
                 "KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT: not set: this is no pod of a cluster; "

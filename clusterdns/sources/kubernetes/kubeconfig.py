@@ -104,9 +104,13 @@ class Kubeconfig:
             self._plugin = ExecPlugin(config, Path(self._path).parent, self.origin, self._clock)
         return await self._plugin.complete(chosen.access, renew=renew)
 
-    async def server(self) -> str:
-        """The API server's URL, without asking a plugin, which may need what is away.  Raises OperatorError."""
-        return (await asyncio.to_thread(self._choose)).access.server
+    async def place(self) -> tuple[str, bytes]:
+        """The API server's URL and who may sign for it (PEM), without asking a plugin, which may need what is away.
+
+        Raises OperatorError.
+        """
+        access = (await asyncio.to_thread(self._choose)).access
+        return access.server, access.authority
 
     def _choose(self) -> "_Chosen":
         reading = _Reading(Path(self._path))
