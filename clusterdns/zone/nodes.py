@@ -23,9 +23,9 @@ def renewed(
     names = None if new is None or touched is None else _host_names(new, apex, touched)
     after = service_nodes(new, zone, apex, ttl, names) if new else {}
     yield
-    if names is not None:
-        return after, names - after.keys()
-    before = service_nodes(old, zone, apex, ttl) if old else {}
+    if names is not None or old is None:
+        return after, names - after.keys() if names else ()
+    before = service_nodes(old, zone, apex, ttl)
     yield
     return after, before.keys() - after.keys()
 
@@ -62,12 +62,13 @@ def service_nodes(
     if rrsets[0].rtype == CNAME.rtype:
         return {rrsets[0].owner: Node(zone, {CNAME.rtype: entry(rrsets[0])}, absent=DEFER)}
     base = rrsets[0].owner  # the Service's own addresses come first
-    headless = published.service.headless
+    wanted = rrsets
+    if touched is not None:
+        own, ports = {base, *touched}, published.service.headless
+        wanted = [one for one in rrsets if one.owner in own or (ports and one.rtype == SRV.rtype)]
     nodes: dict[Name, Node] = {}
-    for rrset, additional in with_addresses(rrsets):
+    for rrset, additional in with_addresses(wanted, rrsets):
         owner, rtype = rrset.owner, rrset.rtype
-        if touched is not None and owner != base and owner not in touched and not (headless and rtype == SRV.rtype):
-            continue
         if rtype == SRV.rtype:  # owners of SRV hold nothing else
             nodes[owner] = Node(zone, {rtype: entry(rrset, additional)})
             nodes[parent(owner)] = Node(zone, {})  # _tcp.web… exists because _http._tcp.web… does (RFC 8020)

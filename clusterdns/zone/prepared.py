@@ -239,10 +239,13 @@ def _begins_label(name: Name, at: int) -> bool:
     return here == at
 
 
-def with_addresses(rrsets: Sequence[RRset]) -> list[tuple[RRset, list[RRset]]]:
-    """Each RRset and, for SRV, the address RRsets of its targets among *rrsets* (RFC 2782, additional data)."""
+def with_addresses(rrsets: Sequence[RRset], among: Sequence[RRset] = ()) -> list[tuple[RRset, list[RRset]]]:
+    """Each RRset and, for SRV, the address RRsets of its targets (RFC 2782, additional data).
+
+    They are looked for in *among*, or in *rrsets* where there is none.
+    """
     addresses: dict[Name, list[RRset]] = {}
-    for rrset in rrsets:
+    for rrset in among or rrsets:
         if rrset.rdatas[0].rtype in _ADDRESSES:
             addresses.setdefault(rrset.owner, []).append(rrset)
     return [(rrset, _of_targets(rrset, addresses)) for rrset in rrsets]
