@@ -189,11 +189,11 @@ class State:
     def _populate(self, key: Key, step: int) -> None:
         namespace = key.namespace or key.name  # only a Namespace is in none
         before = self._population.get(namespace, 0)
-        if before + step:
-            self._population[namespace] = before + step
-        else:
+        self._population[namespace] = before + step
+        if not before:
+            self._namespaces = None
+        elif not before + step:
             del self._population[namespace]
-        if not before or not before + step:
             self._namespaces = None
 
     def _reindex_pod(self, key: Key, new: Pod | None) -> None:

@@ -211,7 +211,7 @@ def _counts(answers: int, additional: int) -> tuple[bytes, bytes]:
 
 def _compressed(name: Name, question: Name, ends: dict[Name, bytes]) -> bytes:
     """As ``compress``, which is asked once for each name above those of *ends*."""
-    if question.endswith(name):
+    if question.endswith(name):  # as that of a ClusterIP Service
         return compress(name, question)
     first = 1 + name[0]
     above = Name(name[first:])
