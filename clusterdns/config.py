@@ -198,7 +198,7 @@ SETTINGS = {
         Setting("forward_total", "4096", "questions of all clients that may wait for upstreams; others get SERVFAIL"),
         Setting("cache_octets", "32MiB", "memory for answers of others; or 500KiB, 1GiB"),
         Setting("cache_max_ttl", "24h", "no answer of others is kept for longer: 1s to 7 days (168h)"),
-        Setting("cache_max_negative_ttl", "1h", "the same for NXDOMAIN and NODATA: 1s to 3h"),
+        Setting("cache_max_negative_ttl", "1h", "nor NXDOMAIN and NODATA for longer than this: 1s to 3h"),
         Setting("cache_min_ttl", "0", "answers of others are kept at least so long: 0 to 1h"),
         Setting("prefetch", "true", "ask again for popular names shortly before they expire: true or false"),
         Setting(

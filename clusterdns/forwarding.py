@@ -173,7 +173,7 @@ def _planned(settings: Settings) -> _Plan | None:
     bounds = Bounds(
         octets=settings.cache_octets,
         max_ttl=settings.cache_max_ttl,
-        max_negative_ttl=settings.cache_max_negative_ttl,
+        max_negative_ttl=min(settings.cache_max_ttl, settings.cache_max_negative_ttl),
         min_ttl=settings.cache_min_ttl,
         serve_stale=settings.serve_stale,
     )

@@ -526,6 +526,13 @@ def test_what_becomes_of_the_cache_when_a_setting_changes(name: str) -> None:
         assert (second.sources != first.sources) == (expected == PARTED)
 
 
+def test_no_answer_at_all_is_kept_for_longer_than_the_maximum() -> None:
+    """``cache 30`` of CoreDNS is both, and who replaces it writes one."""
+    plan = forwarding_module._planned(Settings(upstream=("127.0.0.1:53",), cache_max_ttl=30))
+    assert plan
+    assert plan.bounds.max_negative_ttl == 30
+
+
 def test_what_is_kept_outlives_other_ways_of_asking(tmp_path: Path) -> None:
     """And those who wait meanwhile are answered."""
 
