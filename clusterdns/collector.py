@@ -5,9 +5,10 @@ more.  Reference counting frees them all the same.
 """
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ContextDecorator
 from threading import Lock
+from typing import Self
 
 _MANY = 20_000  # new objects; a collection of fewer takes a millisecond
 
@@ -15,25 +16,35 @@ _lock = Lock()
 _paused = 0
 
 
-@contextmanager
-def collector_paused() -> Iterator[Callable[[], None]]:
-    """No collection inside, in any thread; if much was made meanwhile it is not looked at afterwards either.
+class Pause(ContextDecorator):
+    """See ``collector_paused``."""
 
-    Calling what it yields ends the pause before the block ends.
-    """
-    over = False
+    def __init__(self) -> None:
+        self._over = True
 
-    def resume() -> None:
-        nonlocal over
-        if not over:
-            over = True
+    def __enter__(self) -> Callable[[], None]:
+        self._over = False
+        _count(1)
+        return self.resume
+
+    def __exit__(self, *_: object) -> None:
+        self.resume()
+
+    def resume(self) -> None:
+        if not self._over:
+            self._over = True
             _count(-1)
 
-    _count(1)
-    try:
-        yield resume
-    finally:
-        resume()
+    def _recreate_cm(self) -> Self:  # each call of a function that it decorates has one of its own
+        return type(self)()
+
+
+def collector_paused() -> Pause:
+    """No collection inside, in any thread; if much was made meanwhile it is not looked at afterwards either.
+
+    Calling what ``with`` gives ends the pause before the block ends.
+    """
+    return Pause()
 
 
 def _count(step: int) -> None:

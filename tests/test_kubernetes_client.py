@@ -13,7 +13,7 @@ from fake_api import FakeApi, service
 
 from clusterdns.errors import OperatorError
 from clusterdns.sources.kubernetes.access import Access
-from clusterdns.sources.kubernetes.client import Client, proxy_for
+from clusterdns.sources.kubernetes.client import Client, Stream, proxy_for
 from clusterdns.sources.kubernetes.decoding import page_of
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
 from clusterdns.sources.kubernetes.resources import JSON, SERVICES
@@ -105,6 +105,36 @@ def test_who_is_not_trusted(pairs: Callable[[str], Pair]) -> None:
         assert await listed(Access(api.url, insecure=True)) == 1
 
     run(FakeApi(serving(pair)), main)
+
+
+def test_silence_ends_a_watch_and_what_comes_before_costs_no_timers(monkeypatch: pytest.MonkeyPatch) -> None:
+    timers: list[int] = []
+    watch = Stream._watch
+
+    def counting(stream: Stream) -> None:
+        timers.append(1)
+        watch(stream)
+
+    monkeypatch.setattr(Stream, "_watch", counting)
+
+    async def main(api: FakeApi) -> None:
+        client = Client(Fixed(Access(api.url)))
+        await client.prepare()
+        try:
+            asked = {"watch": "true", "resourceVersion": str(api.version)}
+            async with client.watch(SERVICES.path, asked, JSON) as stream:
+                for number in range(20):
+                    api.put(service(f"shop/new-{number}"))
+                    assert f"new-{number}".encode() in await stream.read(60)
+                assert len(timers) == 1
+                for _ in range(2):  # it stays over
+                    with pytest.raises(ApiError, match=r"nothing came for 0.01 s") as caught:
+                        await stream.read(0.01)
+                    assert caught.value.reason is Reason.SILENT
+        finally:
+            await client.close()
+
+    run(FakeApi(), main)
 
 
 def test_the_name_that_is_expected(pairs: Callable[[str], Pair]) -> None:

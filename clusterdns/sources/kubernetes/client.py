@@ -1,6 +1,7 @@
 """Requests to one API server: whom they come from, how they fail, and that nobody waits for ever."""
 
 import asyncio
+import math
 import socket
 import ssl
 import time
@@ -35,18 +36,47 @@ class Stream:
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self._loop = asyncio.get_running_loop()
+        self._due = math.inf  # when who reads has waited for long enough; inf: nobody does
+        self._timer: asyncio.TimerHandle | None = None  # goes off then, or before: an event shall not cost a timer
+        self._silent = False
 
     async def read(self, within: float) -> bytes:
         """What has come, at least one octet; b"": the server has ended it.  Raises ApiError, also after *within* s."""
-        with _told("the watch"):
-            try:
-                async with asyncio.timeout(within):
-                    return await self._response.content.readany()
-            except TimeoutError:
+        self._due = self._loop.time() + within
+        if self._timer is None or self._timer.when() > self._due:
+            self._watch()
+        try:
+            with _told("the watch"):
+                return await self._response.content.readany()
+        except ApiError:
+            if self._silent:
                 raise ApiError(Reason.SILENT, f"nothing came for {within:g} s, not even a bookmark") from None
+            raise
+        finally:
+            self._due = math.inf
+
+    def _watch(self) -> None:
+        """Looks again when it is due, and so once in a while for all that has been read since."""
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None if self._due == math.inf else self._loop.call_at(self._due, self._look)
+
+    def _look(self) -> None:
+        if self._loop.time() >= self._due:
+            self._silent = True
+            self._response.close()
+        else:
+            self._watch()
 
     def abort(self) -> None:
         """Whoever reads gets an ApiError."""
+        self._response.close()
+
+    def close(self) -> None:
+        """There may be more to come, which nobody is to wait for."""
+        if self._timer:
+            self._timer.cancel()
         self._response.close()
 
 
@@ -98,10 +128,11 @@ class Client:
     async def watch(self, path: str, parameters: Parameters, accept: str) -> AsyncIterator[Stream]:
         """Raises ApiError."""
         async with self._request(path, parameters, accept) as response:
+            stream = Stream(response)
             try:
-                yield Stream(response)
+                yield stream
             finally:
-                response.close()  # there may be more to come, which nobody is to wait for
+                stream.close()
 
     @asynccontextmanager
     async def _request(
