@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from clusterdns.cluster.addresses import in_network
 from clusterdns.forward.ourselves import certain, places, reached
 from clusterdns.forward.servers import is_file, parse_server
 from clusterdns.zone.names import is_below, parse_name
@@ -29,11 +30,32 @@ def disagreements(settings: "Settings", named: Collection[str]) -> Iterator[tupl
         yield "namespace_labels", "namespaces is set, too; keep one of them"
     if settings.ignore_empty_service and settings.noendpoints:
         yield "ignore_empty_service", "with noendpoints every Service would be empty; keep one of them"
+    yield from _fallthrough(settings, named)
+    yield from _ranges(settings, named)
+
+
+def _fallthrough(settings: "Settings", named: Collection[str]) -> Iterator[tuple[str, str]]:
     served = settings.zones or (settings.domain, "in-addr.arpa.", "ip6.arpa.")
     for inner in settings.fallthrough:
-        for zone in served:
-            if inner != zone and is_below(parse_name(inner), parse_name(zone)):
-                yield "fallthrough", f"{inner} is a part of {zone}; list it in zones, too, or write {zone}"
+        outer = [zone for zone in served if inner != zone and is_below(parse_name(inner), parse_name(zone))]
+        for zone in outer:
+            yield "fallthrough", f"{inner} is a part of {zone}; list it in zones, too, or write {zone}"
+        if outer or "fallthrough" not in named or settings.source == "none":
+            continue
+        if not any(is_below(parse_name(zone), parse_name(inner)) for zone in served):
+            yield "fallthrough", f"{inner} is no zone of ours; write {' or '.join(served)}, or leave it out"
+
+
+def _ranges(settings: "Settings", named: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Where addresses are allocated from ranges, nobody may get what another has."""
+    if settings.source != "manifests" and not {"service_cidr", "pod_cidr"} <= {*named}:
+        return
+    name, other = ("pod_cidr", "service_cidr") if "pod_cidr" in named else ("service_cidr", "pod_cidr")
+    theirs = settings.service_cidr if name == "pod_cidr" else settings.pod_cidr
+    for own in settings.pod_cidr if name == "pod_cidr" else settings.service_cidr:
+        for one in theirs:
+            if in_network(own.network_address.packed, one) or in_network(one.network_address.packed, own):
+                yield name, f"{own} overlaps {one} of {other}; write networks apart from each other"
 
 
 def _forwarding(settings: "Settings") -> Iterator[tuple[str, str]]:

@@ -23,6 +23,7 @@ _MAX_DOMAIN = 241  # 255 octets less the longest label of ours, the first length
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _SIZE = re.compile(r"(\d{1,13})(KiB|MiB|GiB)?")
 _LEAST_STALENESS = 120.0  # seconds
+_LEAST_LENGTH = {4: 8, 6: 32}  # bits of the largest range of Services or pods
 _SIZES = {None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _LABEL = re.compile(r"[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?")
 
@@ -60,6 +61,13 @@ def domain(text: str) -> str:
             f"{text!r} is no domain name; write labels of 1 to 63 letters, digits and hyphens with dots between them"
         )
     return name + "."
+
+
+def cluster_domain(text: str) -> str:
+    name = domain(text)
+    if is_reverse(parse_name(name)):
+        raise ValueError(f"{text!r} is a reverse zone; write a forward zone, such as cluster.local")
+    return name
 
 
 def zone(text: str) -> tuple[str, ...]:
@@ -137,7 +145,9 @@ def secret(text: str) -> bytes:
 
 def _count(least: int, most: int) -> Callable[[str], int]:
     def counted(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        if not re.fullmatch(r"[0-9]+", text):
+            raise ValueError(f"{text!r} is no number; write one from {least} to {most}")
+        if len(text) > 9 or not least <= int(text) <= most:
             raise ValueError(f"{text!r} is out of range; write a number from {least} to {most}")
         return int(text)
 
@@ -174,6 +184,15 @@ def network(text: str) -> Network:
     except ValueError:
         pass
     raise ValueError(f"{text!r} is no network; {_network_remedy(text)}")
+
+
+def address_range(text: str) -> Network:
+    """Where addresses are allocated: a range of the whole world would make everybody's addresses ours."""
+    found = network(text)
+    if found.prefixlen < _LEAST_LENGTH[found.version]:
+        least = ", ".join(f"/{length} for IPv{version}" for version, length in _LEAST_LENGTH.items())
+        raise ValueError(f"{text!r} is too large; write a smaller network, at most {least}")
+    return found
 
 
 def _network_remedy(text: str) -> str:
@@ -246,6 +265,15 @@ def _distinct_stubs(values: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[tu
     return values
 
 
+def _not_covered(values: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    """A wildcard is opened as one socket for each local address (IPv6 ones are V6ONLY)."""
+    for host, port in values:
+        wildcard = "::" if ":" in host else "0.0.0.0"  # noqa: S104 - not listened on here
+        if port and host != wildcard and (wildcard, port) in values:
+            raise ValueError(f"{host} port {port} is covered by {wildcard}; remove one")
+    return values
+
+
 def _one_per_family(values: tuple[Network, ...]) -> tuple[Network, ...]:
     if len({each.version for each in values}) < len(values):
         raise ValueError("two networks of one family; keep one IPv4 and one IPv6 network")
@@ -280,9 +308,9 @@ FORMS: dict[str, Form] = {
     "manifests": Form(path, listed=True),
     "kubeconfig": Form(str),
     "max_staleness": Form(staleness),
-    "listen": Form(socket_address, listed=True, then=(_distinct, _not_empty)),
-    "http": Form(socket_address, listed=True, then=(_distinct,)),
-    "domain": Form(domain),
+    "listen": Form(socket_address, listed=True, then=(_distinct, _not_covered, _not_empty)),
+    "http": Form(socket_address, listed=True, then=(_distinct, _not_covered)),
+    "domain": Form(cluster_domain),
     "zones": Form(zone, listed=True, then=(_flat,)),
     "ttl": Form(ttl),
     "pods": Form(_choice(*PODS)),
@@ -321,22 +349,8 @@ FORMS: dict[str, Form] = {
     "serve_stale": Form(_duration(0, 604_800, "at most 7 days (168h), or 0")),
     "kept_home": Form(any_domain, listed=True, then=(_each_once,)),
     "local_reverse": Form(truth),
-    "service_cidr": Form(
-        network,
-        listed=True,
-        then=(
-            _one_per_family,
-            _not_empty,
-        ),
-    ),
-    "pod_cidr": Form(
-        network,
-        listed=True,
-        then=(
-            _one_per_family,
-            _not_empty,
-        ),
-    ),
+    "service_cidr": Form(address_range, listed=True, then=(_one_per_family, _not_empty)),
+    "pod_cidr": Form(address_range, listed=True, then=(_one_per_family, _not_empty)),
     "ns_addresses": Form(address, listed=True),
     "cluster_dns": Form(address, listed=True),
     "stand_ins": Form(truth),
