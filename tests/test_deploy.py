@@ -122,3 +122,13 @@ def test_the_guide_names_settings_that_there_are() -> None:
     named = {name for row in rows for name in re.findall(r"`(\w+):", row.split("|")[2])}
     assert named
     assert named <= SETTINGS.keys()
+
+
+def test_manifests_are_always_applied_by_the_server() -> None:
+    """A client takes the two ports 53 of kube-dns for one (tests/live/test_replacing.py)."""
+    files = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.yaml")]
+    told = [
+        line for file in files for line in file.read_text().splitlines() if re.search(r"kubectl apply .*-[kf] ", line)
+    ]
+    assert len(told) >= 5
+    assert [line for line in told if "--server-side --force-conflicts" not in line] == []
