@@ -121,6 +121,12 @@ def test_every_step_of_the_search_is_shown(tmp_path: Path) -> None:
     ]
 
 
+def test_a_name_of_others_is_the_last_that_is_asked(tmp_path: Path) -> None:
+    case = next(case for case in BROKEN if case.name == "forwarded")
+    _, text = clusterdns(tmp_path, case, "explain", "www.example.com", "--from", str(tmp_path))
+    assert 'a pod of default asks for "www.example.com" as www.example.com., 4 of 4' in text
+
+
 @pytest.mark.parametrize("words", [["a..b"], ["web", "BOGUS"], ["web", "-o", "yaml"]])
 def test_wrong_use_is_told_before_a_server_is_asked(words: list[str], tmp_path: Path) -> None:
     code, text = clusterdns(tmp_path, BROKEN[0], "explain", *words, "--server", "http://127.0.0.1:1")

@@ -39,6 +39,10 @@ def test_it_is_seen_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert lines[0] == kept
         assert any(line.startswith(wrong) for line in lines)
         assert get(f"{page}/ready") == "OK"
+        run(["explain", "web.shop", "--server", page])
+        why = capsys.readouterr().out.splitlines()[2]
+        assert f"{path}:4: spec." in why
+        assert why.endswith("; the last good version stays in use")
         problems = json.loads(get(f"{page}/api/v1/problems"))["problems"]
         assert {("CD308", "Service shop/web"), ("CD210", "Service shop/web")} <= {
             (one["code"], one["subject"]) for one in problems

@@ -98,12 +98,16 @@ def explain(world: World, question: Question, problems: Sequence[Problem], other
     for name in question.candidates():
         asked.append((name, tuple(ask(responder, name, number) for number in numbers)))
         yield
-    chosen, steps = _search(world, asked)
+    chosen, steps = _search(world, asked, question.top_level)
     name, answers = asked[chosen]
     landed = _fall(world, name)
     types = tuple(answer.type for answer in answers)
     asked_for = Asked(landed, to_text(name), _status(answers), types, problems)
-    found = _abroad(others, asked_for, name) or (yield from _find(world, asked_for, name, frozenset()))
+    found = _abroad(others, asked_for, name)
+    if found is None:
+        found = yield from _find(world, asked_for, name, frozenset())
+    elif landed.rule != "outside":
+        yield from _fallen_through(world, asked_for, name, found)
     if others and found.alias:
         _alias_abroad(world, others, name, found)
     if found.cause is None and len(asked) > 1 and landed.rule == "service":
@@ -135,6 +139,16 @@ def _abroad(others: Others | None, asked: Asked, name: Name) -> Finding | None:
     return Finding(cause=cause) if cause else None
 
 
+def _fallen_through(world: World, asked: Asked, name: Name, found: Finding) -> Generator[None, None, None]:
+    """Adds why our zone has no such name, which may be what is wrong."""
+    absent = Asked(asked.fall, asked.name, "NXDOMAIN", asked.types, asked.problems)
+    own = yield from _find(world, absent, name, frozenset())
+    if own.cause and found.cause:
+        text = f"{found.cause.text}, for {asked.fall.zone} lacks it: {own.cause.text}"
+        found.cause = Cause(found.cause.code, text, own.cause.advice)
+    found.suggestions = own.suggestions
+
+
 def _alias_abroad(world: World, others: Others, name: Name, found: Finding) -> None:
     _, last, end = _links(world, name)
     if end == "outside" and (cause := others.cause(last)):
@@ -152,19 +166,21 @@ def _captured(question: Question, landed: Fall) -> Cause | None:
     return None
 
 
-def _search(world: World, asked: Sequence[tuple[Name, Sequence[Answer]]]) -> tuple[int, list[Step]]:
+def _search(
+    world: World, asked: Sequence[tuple[Name, Sequence[Answer]]], top_level: AbstractSet[str]
+) -> tuple[int, list[Step]]:
     """Which of the names a resolver ends with, and what it gets on its way."""
     status = [_status(answers) for _, answers in asked]
     if "NOERROR" in status:
         chosen = status.index("NOERROR")
         shown = [one if at <= chosen else "" for at, one in enumerate(status)]
     else:
-        ranks = [_rank(world, name, one) for (name, _), one in zip(asked, status, strict=True)]
+        ranks = [_rank(world, name, one, top_level) for (name, _), one in zip(asked, status, strict=True)]
         chosen, shown = ranks.index(max(ranks)), status
     return chosen, [Step(to_text(name), outcome) for (name, _), outcome in zip(asked, shown, strict=True)]
 
 
-def _rank(world: World, name: Name, status: str) -> int:
+def _rank(world: World, name: Name, status: str, top_level: AbstractSet[str]) -> int:
     """How likely it is that a name that is not found was meant in this form."""
     landed, state = _fall(world, name), world.state
     key = landed.service
@@ -174,7 +190,11 @@ def _rank(world: World, name: Name, status: str) -> int:
         return 8
     there = state.has_namespace(landed.namespace)
     if landed.rule in ("service", "namespace", "pod", "pods", "reverse"):
-        return 7 if there or _is_known(world, key) else 5 if landed.rule != "service" else 0
+        if there or _is_known(world, key):
+            return 7
+        if landed.rule == "service":  # web.shop is, whether or not there is a shop; example.com is not
+            return 0 if landed.namespace in top_level else 3
+        return 5
     if key and there:
         pod = landed.rule == "endpoint" and world.controllers.pod(state, Key(key.namespace, landed.parts[0]))
         return 6 if pod or landed.parts[0].startswith("_") else 0

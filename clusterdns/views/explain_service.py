@@ -60,24 +60,30 @@ def of_service(world: World, asked: Asked) -> Find:
     line = _line(service, published, endpoints)
     if key not in world.table.tree.published:
         return Finding(cause=hidden(world, published, endpoints), service=line)
+    complaint = _complaint(asked.problems, f"Service {key}") if asked.status == "NOERROR" else None
     if service.type == "ExternalName":
-        return Finding(why=f"{line.name} ({line.place}) is an alias", service=line)
+        return Finding(why=f"{line.name} ({line.place}) is an alias", cause=complaint, service=line)
     found = yield from _existing(world, asked, published, endpoints or Endpoints())
     found.service = line
     if found.cause and found.cause.code in _EMPTY:
         found.cause = _with_rejected(found.cause, asked.problems, service)
-    if asked.status == "NOERROR" and found.cause is None:
-        found.cause = _complaint(asked.problems, f"Service {key}")
+    found.cause = found.cause or complaint
     return found
 
 
 def _complaint(problems: Sequence[Problem], subject: str) -> Cause | None:
     """What is known to be wrong with an object that is answered all the same."""
-    for problem in problems:
-        if problem.subject == subject and problem.code != "CD307":
-            return Cause(problem.code, f"{problem.path}:{problem.line}: {problem.text}", problem.remedy)
-    return None
+    mine = [problem for problem in problems if problem.subject == subject and problem.code != "CD307"]
+    if not mine:
+        return None
+    worst = min(mine, key=lambda problem: (problem.code == _LAST_GOOD, problem.severity != "error"))
+    kept = any(problem.code == _LAST_GOOD and problem.path == worst.path for problem in problems)
+    after = "; the last good version stays in use" if kept and worst.severity == "error" else ""
+    place = f"{worst.path}:{worst.line}" if worst.line else worst.path
+    return Cause(worst.code, f"{place}: {worst.text}{after}", worst.remedy)
 
+
+_LAST_GOOD = "CD308"
 
 # Causes behind which there may be a document that was not taken.
 _EMPTY = ("no-pod-selected", "no-selector", "slice-empty", "no-endpoint-addresses")

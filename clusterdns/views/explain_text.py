@@ -112,9 +112,9 @@ def _way(found: Explanation, *, search: bool) -> Iterator[str]:
 
 
 def _place(found: Explanation, count: int) -> str:
-    if found.status != "NOERROR":
-        return f"{count} names (see --search), none of which is found; this is the likeliest to be meant"
-    return f"{found.name}, {[step.name for step in found.search].index(found.name) + 1} of {count}"
+    if found.status in ("NOERROR", FORWARDED):
+        return f"{found.name}, {[step.name for step in found.search].index(found.name) + 1} of {count}"
+    return f"{count} names (see --search), none of which is found; this is the likeliest to be meant"
 
 
 def _service(service: ServiceLine) -> Iterator[str]:
