@@ -43,9 +43,9 @@ def test_until_the_first_round_nothing_but_the_apexes_is_known() -> None:
 
 
 REASONS = {
-    "idle.shop.svc.cluster.local": "headless Service without ready endpoint: 0 of 1 pods ready",
-    "empty.shop.svc.cluster.local": "headless Service without endpoints: its selector matches no pod",
-    "wait.shop.svc.cluster.local": "headless Service without ready endpoint: 0 of 1 pods ready",
+    "idle.shop.svc.cluster.local": "headless Service without ready endpoint: 0 of 1 endpoints ready",
+    "empty.shop.svc.cluster.local": "headless Service without endpoints",
+    "wait.shop.svc.cluster.local": "headless Service without ready endpoint: 0 of 1 endpoints ready",
     "_http._udp.web.shop.svc.cluster.local": "port http of web.shop is not UDP: ask for _http._tcp",
     "_HTTP._sctp.Web.shop.svc.cluster.local": "port http of web.shop is not SCTP: ask for _http._tcp",
     "_dns._tcp.web.ops.svc.cluster.local": "port dns of web.ops is not TCP: ask for _dns._udp",

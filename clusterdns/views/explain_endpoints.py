@@ -16,7 +16,7 @@ from clusterdns.cluster.model import (
     subject,
 )
 from clusterdns.controllers.endpoints import MANAGED_BY
-from clusterdns.controllers.manager import SLICE_CONTROLLER
+from clusterdns.controllers.manager import SLICE_CONTROLLER, selects
 from clusterdns.views.explanation import SHOWN, EndpointLine, Endpoints
 from clusterdns.world import World
 from clusterdns.zone import causes
@@ -62,17 +62,45 @@ def endpoints_of(world: World, published: Published, host: str = "", port: str =
             lines.append(_line(world, published, piece, endpoint, host, port))
             if not len(lines) % _TOGETHER:
                 yield
-    selected = world.controllers.selected(world.state, service)
-    lines += _no_endpoints(world, service, selected, {line.item for line in lines})
+    selected = yield from _selected(world, service)
+    lines += _no_endpoints(world, published, selected, {line.item for line in lines})
     yield
+    inside = sum(line.inside for line in lines)
+    outside = len(lines) - inside
     if service.selector and (not lines or host):
         lines += yield from _near(world, service, host, everyone=not lines)
-    inside = sum(line.inside for line in lines)
     yield
     # Who is asked for must not be lost among the others.
     lines.sort(key=lambda line: (line.name != host and f"/{host} (" not in line.item, line.inside, line.item))
-    makers = tuple(_makers(world, published, selected))
-    return Endpoints(makers, inside, len(lines) - inside, tuple(lines[:SHOWN]))
+    known = _knows_pods(world, published)
+    makers = tuple(_makers(world, published, selected, known))
+    return Endpoints(
+        makers, inside, outside, tuple(lines[:SHOWN]), known, len(lines[SHOWN:]), not world.controllers.enabled
+    )
+
+
+def _knows_pods(world: World, published: Published) -> bool:
+    """Whether pods that are not known do not exist.
+
+    A live API's are followed for ``pods: verified`` alone, and a dump may have been made without them.
+    """
+    if not world.controllers.enabled:
+        return world.table.options.pods == "verified"
+    dumped = any(piece.managed_by == SLICE_CONTROLLER for piece in published.slices)
+    return not dumped or bool(world.state.pods(published.service.key.namespace))
+
+
+def _selected(world: World, service: Service) -> Generator[None, None, list[Pod]]:
+    """The pods that its selector matches.  Of a live API's there is no index."""
+    if world.controllers.enabled:
+        return world.controllers.selected(world.state, service)
+    found = []
+    for count, pod in enumerate(pods_in(world, service.key.namespace)):
+        if service.selector and selects(service.selector, pod.labels):
+            found.append(pod)
+        if not count % _TOGETHER:
+            yield
+    return found
 
 
 def _line(
@@ -139,11 +167,14 @@ def _unready(service: Service, endpoint: Endpoint, pod: Pod | None) -> Cause | N
     return causes.NOT_READY
 
 
-def _no_endpoints(world: World, service: Service, selected: Iterable[Pod], known: set[str]) -> list[EndpointLine]:
-    """Selected pods that cannot be endpoints."""
+def _no_endpoints(world: World, published: Published, selected: Iterable[Pod], known: set[str]) -> list[EndpointLine]:
+    """Selected pods that cannot be endpoints, or are none although they could: others make those of a live API."""
+    service = published.service
+    targets = {endpoint.target for piece in published.slices for endpoint in piece.endpoints}
     lines = []
     for pod in selected:
-        if (cause := _unfit(service, pod)) and (item := told(world, pod)) not in known:
+        cause = _unfit(service, pod) or (None if pod.key.name in targets else causes.NO_SLICE)
+        if cause and (item := told(world, pod)) not in known:
             address = address_text(pod.addresses[0]) if pod.addresses else ""
             lines.append(EndpointLine(False, address, item, "", cause))
     return lines
@@ -153,8 +184,8 @@ def _unfit(service: Service, pod: Pod) -> Cause | None:
     if pod.phase in ("Succeeded", "Failed"):
         return causes.PHASE.of(phase=pod.phase)
     if not pod.addresses:
-        return causes.NO_IP
-    if not any(family(address) in service.ip_families for address in pod.addresses):
+        return causes.NO_IP.of(phase=pod.phase)
+    if service.ip_families and not any(family(address) in service.ip_families for address in pod.addresses):
         return causes.OTHER_FAMILY.of(family=" or ".join(_FAMILIES[one] for one in service.ip_families))
     return None
 
@@ -172,7 +203,7 @@ def _near(world: World, service: Service, host: str, *, everyone: bool) -> Gener
             yield
     found.sort(key=lambda one: one[:3])
     return [
-        EndpointLine(False, address_text(pod.addresses[0]) if pod.addresses else "", told(world, pod), "", cause)
+        EndpointLine(False, address_text(pod.addresses[0]) if pod.addresses else "", told(world, pod), "", cause, True)
         for *_, pod in found[:_NEAR]
         if (cause := label_cause(wanted, pod.labels))
     ]
@@ -199,12 +230,11 @@ def label_cause(wanted: dict[str, str], labels: dict[str, str]) -> Cause | None:
     return None
 
 
-def _makers(world: World, published: Published, selected: list[Pod]) -> Iterator[str]:
+def _makers(world: World, published: Published, selected: list[Pod], pods_known: bool) -> Iterator[str]:
     service, state = published.service, world.state
     managers = {piece.managed_by for piece in published.slices}
     if service.selector:
-        # A cluster's own controllers have looked for pods, which are not known here.
-        pods = f": {_count(len(selected), 'pod')}" if world.controllers.enabled else ""
+        pods = f": {_count(len(selected), 'pod')}" if pods_known else ""
         yield f"selector {selector_text(service)}{pods}"
     stood = dict.fromkeys(pod.stand_in + _workload_place(world, pod) for pod in selected if pod.stand_in)
     for owner in list(stood)[:_NEAR]:

@@ -230,6 +230,8 @@ def _existing(world: World, asked: Asked, published: Published, endpoints: Endpo
 
 def _why(published: Published, endpoints: Endpoints, place: str) -> str:
     total = endpoints.inside + endpoints.outside
+    if not total:
+        return f"{place} is headless" if published.service.headless else f"the ClusterIP of {place}"
     if published.service.headless:
         return f"{place} is headless: the addresses of its endpoints, {endpoints.inside} of {total} ready"
     return f"the ClusterIP of {place}, {endpoints.inside} of {total} endpoints ready"
@@ -254,23 +256,28 @@ def _empty(published: Published, endpoints: Endpoints) -> Cause:
         total = sum(len(piece.endpoints) for piece in published.slices)
         cause = causes.NO_ENDPOINT_READY.of(total=total)
         hiding = next((line.cause for line in lines if line.cause and line.cause.code.startswith(("hid", "noe"))), None)
-        return hiding or Cause(cause.code, f"{cause.text}: {_reasons(lines)}")
+        return hiding or Cause(cause.code, f"{cause.text}: {_reasons(lines, endpoints.outside)}")
     if not service.selector:
         if published.slices:
             return causes.SLICE_EMPTY.of(makers=first(endpoints.makers))
         return causes.NO_SELECTOR.of(name=service.key.name)
-    cause = causes.NO_POD_SELECTED.of(selector=selector_text(service))
-    if lines and lines[0].cause and not lines[0].cause.code.startswith("label"):
-        pods = f"{len(lines)} pod{'s' * (len(lines) != 1)}"
-        cause = causes.NO_ADDRESSES.of(selector=selector_text(service), total=pods)
-        return Cause(cause.code, f"{cause.text}: {_reasons(lines)}")
-    return Cause(cause.code, cause.text + (f"; nearest is {_reasons(lines)}" if lines else ""))
+    words = {"selector": selector_text(service), "namespace": service.key.namespace}
+    if endpoints.outside:
+        pods = f"{endpoints.outside} pod{'s' * (endpoints.outside != 1)}"
+        cause = causes.NO_ADDRESSES.of(total=pods, **words)
+        advice = causes.LOOK_AT_PODS.format(**words) if endpoints.live else ""
+        return Cause(cause.code, f"{cause.text}: {_reasons(lines, endpoints.outside)}", advice)
+    if not endpoints.pods_known:
+        unknown = causes.PODS_UNKNOWN.of(**words)
+        return unknown if endpoints.live else causes.SLICE_EMPTY.of(makers=first(endpoints.makers))
+    cause = (causes.NO_POD_RUNS if endpoints.live else causes.NO_POD_SELECTED).of(**words)
+    return Cause(cause.code, cause.text + (f"; nearest is {_reasons(lines, len(lines))}" if lines else ""))
 
 
-def _reasons(lines: Sequence[EndpointLine]) -> str:
-    """``Pod shop/web-0 (shop.yaml:3): not ready, and 3 more``"""
-    told_of = [f"{line.item}: {line.cause.text}" for line in lines if line.cause]
-    return first(told_of, 1)
+def _reasons(lines: Sequence[EndpointLine], total: int) -> str:
+    """``Pod shop/web-0 (shop.yaml:3): not ready and 3 more``, of *total*, of which *lines* are the first."""
+    told_of = next((f"{line.item}: {line.cause.text}" for line in lines if line.cause), "")
+    return told_of + (f" and {total - 1} more" if total > 1 else "")
 
 
 def _wrong(asked: Asked, published: Published, endpoints: Endpoints, place: str) -> Cause | None:
@@ -376,4 +383,4 @@ def _portless_pods(service: Service, endpoints: Endpoints, name: str) -> Cause |
         return None
     if len(lost) == endpoints.inside + endpoints.outside:
         return causes.PORT_NOWHERE.of(port=target, service=service.key, total=len(lost))
-    return Cause(causes.PORT_NOT_IN_POD.code, _reasons(lost))
+    return Cause(causes.PORT_NOT_IN_POD.code, _reasons(lost, len(lost)))

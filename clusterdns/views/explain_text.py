@@ -134,9 +134,8 @@ def _service(service: ServiceLine) -> Iterator[str]:
         for row in rows:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width]
             yield f"  {'  '.join(cells)}".rstrip()
-    rest = found.inside + found.outside - len(found.lines)
-    if rest:
-        yield f"  + {rest} more"
+    if found.rest:
+        yield f"  + {found.rest} more"
 
 
 def _cells(line: EndpointLine, *, named: bool) -> list[str]:
@@ -145,4 +144,5 @@ def _cells(line: EndpointLine, *, named: bool) -> list[str]:
     Which workload a stand-in stands for is told above, once.
     """
     item, reason = _STAND_IN.sub("(stand-in)", line.item), line.cause.text if line.cause else ""
-    return ["in " if line.inside else "out", line.address or "no address", line.name if named else "", item, reason]
+    place = "in " if line.inside else "near" if line.near else "out"
+    return [place, line.address or "no address", line.name if named else "", item, reason]

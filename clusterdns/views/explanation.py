@@ -37,6 +37,7 @@ class EndpointLine(Struct, frozen=True):
     item: str  # "Pod shop/web-0 (shop.yaml:12)"
     name: str  # its label below the Service, "" where it has none
     cause: Cause | None = None
+    near: bool = False  # a pod that the selector misses: shown, and none of the Service's
 
 
 class Endpoints(Struct, frozen=True):
@@ -46,6 +47,9 @@ class Endpoints(Struct, frozen=True):
     inside: int = 0
     outside: int = 0
     lines: tuple[EndpointLine, ...] = ()
+    pods_known: bool = True  # False: nobody follows them, so that nothing can be said of them
+    rest: int = 0  # lines that are left out
+    live: bool = False  # of a live API, whose controllers made them
 
 
 class ServiceLine(Struct, frozen=True):

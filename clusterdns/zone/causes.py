@@ -84,13 +84,21 @@ NO_SELECTOR = Cause(
     "write a selector, or a slice labelled kubernetes.io/service-name: {name}",
 )
 NO_POD_SELECTED = Cause("no-pod-selected", "its selector {selector} matches no pod")
+NO_POD_RUNS = Cause("no-pod-selected", "its selector {selector} matches no pod that runs or is to run")  # a live API's
+PODS_UNKNOWN = Cause(
+    "no-endpoints",
+    "the API has no endpoints for it",
+    "pods are not followed here: look with kubectl get pods -n {namespace} -l {selector}",
+)
 NO_ENDPOINT_READY = Cause("no-ready-endpoint", "none of its {total} endpoints is ready")
 NO_ADDRESSES = Cause("no-endpoint-addresses", "its selector {selector} matches {total}, and none can be an endpoint")
+LOOK_AT_PODS = "kubectl describe pods -n {namespace} -l {selector} tells why"
 SLICE_EMPTY = Cause("slice-empty", "what gives its endpoints holds none: {makers}")
 NOT_READY = Cause("not-ready", "not ready")
 TERMINATING = Cause("terminating", "terminating")
 PHASE = Cause("phase", "phase {phase}")
-NO_IP = Cause("no-ip", "no IP")
+NO_IP = Cause("no-ip", "no IP yet (phase {phase})")
+NO_SLICE = Cause("no-slice", "in no EndpointSlice yet")
 OTHER_FAMILY = Cause("no-family", "no {family} address")
 LABEL_DIFFERS = Cause("label-differs", "label {label}={has} ≠ {wants}")
 LABEL_MISSING = Cause("label-missing", "no label {label} (wanted {wants})")

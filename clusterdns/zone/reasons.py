@@ -19,10 +19,14 @@ NOT_SYNCED = Reason("not-synced", NOT_READY, "the server has not read its object
 
 
 def no_ready_endpoint(total: int) -> Reason:
-    """A headless Service whose pods are all unready, or that has none."""
+    """A headless Service whose endpoints are all unready, or that has none.
+
+    Why it has none is not told: pods may match its selector and have no address yet, and of a live API nobody follows
+    them.
+    """
     if not total:
-        return Reason("no-endpoints", OTHER, "headless Service without endpoints: its selector matches no pod")
-    return Reason("no-ready-endpoint", OTHER, f"headless Service without ready endpoint: 0 of {total} pods ready")
+        return Reason("no-endpoints", OTHER, "headless Service without endpoints")
+    return Reason("no-ready-endpoint", OTHER, f"headless Service without ready endpoint: 0 of {total} endpoints ready")
 
 
 def other_protocol(port: str, service: str, asked: str, exists: str) -> Reason:
