@@ -24,10 +24,10 @@ from clusterdns.views.records import Record, rows_of
 from clusterdns.views.trees import Tree
 from clusterdns.world import World
 from clusterdns.zone.derived import pointer_targets
-from clusterdns.zone.names import is_below, to_text
+from clusterdns.zone.names import ROOT, is_below, to_text
 from clusterdns.zone.prepared import NXDOMAIN
 from clusterdns.zone.rdata import PTR, RRset
-from clusterdns.zone.records import addresses_of, all_records
+from clusterdns.zone.records import addresses_of, all_records, pointers
 from clusterdns.zone.reverse import reverse_name
 from clusterdns.zone.zonefile import zone_rrsets
 
@@ -202,17 +202,20 @@ def records(world: World, query: Query) -> Iterator[Record | None]:
 
 
 def _records_of(world: World, published: Published) -> Iterator[RRset]:
+    """Of an address that several Services hold, the PTRs into this one only."""
     tree = world.table.tree
     for zone in world.table.zones:
         if not zone.reverse:
             yield from all_records(published, zone.apex, tree.options.ttl)
+    primary = tree.options.domains[0] if tree.options.domains else ROOT
     for address in sorted(addresses_of(published), key=lambda address: (len(address), address)):
         owner = reverse_name(address)
         holders = tree.reverse.of(address).holders(address)
         if holders and any(zone.reverse and is_below(owner, zone.apex) for zone in world.table.zones):
-            targets = pointer_targets(address, holders, tree.published.get, tree.options.domains[0])
-            if targets:
-                yield RRset(owner, tree.options.ttl, tuple(map(PTR, targets)))
+            own = pointers(published, address, primary)
+            targets = pointer_targets(address, holders, tree.published.get, primary)
+            if mine := tuple([PTR(target) for target in targets if target in own]):
+                yield RRset(owner, tree.options.ttl, mine)
 
 
 def names(world: World) -> Iterator[str | None]:

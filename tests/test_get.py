@@ -1,5 +1,6 @@
 """``get`` and ``describe`` as commands: wrong use, exit codes, from a server as from manifests, following changes."""
 
+import json
 import os
 import re
 import subprocess
@@ -91,6 +92,15 @@ def test_a_server_tells_what_its_manifests_tell(
 def test_a_server_and_its_folder_do_not_differ(server: tuple[Server, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["diff", str(DEMO), server[1]]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_each_pointer_is_of_the_service_it_leads_into(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of an address that two Services hold, too: a Pod may be behind both."""
+    assert run(["get", "records", "-n", "shop", "-o", "json", *FROM]) == 0
+    pointers = [one for one in json.loads(capsys.readouterr().out)["records"] if one["type"] == "PTR"]
+    assert len({one["name"] for one in pointers}) < len(pointers), "none has two"
+    for one in pointers:
+        assert one["service"] == "/".join(reversed(one["data"].split(".svc.")[0].split(".")[-2:]))
 
 
 def test_without_a_server(capsys: pytest.CaptureFixture[str]) -> None:
