@@ -43,6 +43,15 @@ def test_the_settings_of_the_cluster_are_right() -> None:
     assert check_config(str(BASE / "clusterdns.yaml")) == []
 
 
+def test_answers_stay_as_with_the_corefile_of_kubeadm() -> None:
+    """``pods insecure``, ``ttl 30``, ``fallthrough in-addr.arpa ip6.arpa``, ``cache 30``."""
+    settings = load_settings({}, {}, str(BASE / "clusterdns.yaml"))
+    assert (settings.pods, settings.ttl) == ("insecure", 30)
+    assert (settings.cache_max_ttl, settings.cache_max_negative_ttl) == (30, 30)
+    assert {*settings.fallthrough} == {"in-addr.arpa.", "ip6.arpa."}
+    assert settings.upstream == ("/etc/resolv.conf",)
+
+
 def test_the_ports_are_those_that_the_settings_name() -> None:
     settings = load_settings({}, {}, str(BASE / "clusterdns.yaml"))
     ports = _ports()

@@ -137,6 +137,24 @@ async def away(api: FakeApi) -> FakeApi:
     return api
 
 
+def test_who_may_not_read_pods_is_told_what_to_do(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with cluster() as api:
+            api.streams_lists = "refused"
+            api.refuse("Pod", *[Refusal(403, "pods is forbidden: " + 500 * "x")] * 1000)
+            await living(tmp_path, api, story, pods="verified")
+
+    async def story(life: Life) -> None:
+        async def told() -> bool:
+            return "not listed yet: Pod (" in (await life.get("/ready"))[1] and remedy in (await life.get("/ready"))[1]
+
+        remedy = "add deploy/kubernetes/components/pods-verified, or set pods: insecure"
+        await life.until(told)
+        assert any(remedy in line for line in caplog.messages)
+
+    asyncio.run(main())
+
+
 def test_nothing_is_answered_before_every_kind_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> None:
         async with cluster() as api:

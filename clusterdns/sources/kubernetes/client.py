@@ -20,6 +20,7 @@ from clusterdns.histogram import DEFAULT, Histogram
 from clusterdns.sources.kubernetes.access import Access, Credentials, tls_context
 from clusterdns.sources.kubernetes.decoding import message_of, reason_of, token_of
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
+from clusterdns.sources.kubernetes.resources import right
 
 NO_REPLY = "<error>"  # as client-go counts it
 CONNECT, ANSWER = 5.0, 30.0  # seconds: to connect; to begin to answer, and between two pieces of a page
@@ -183,7 +184,7 @@ class Client:
         if said := message_of(body):
             text += f": {said}"
         if reason is Reason.FORBIDDEN:
-            text += "; grant list and watch to who asks"
+            text += f"; {right(response.url.path)}"
         if reason is Reason.UNAUTHORIZED:
             text += f"; renew {self.origin}"
         wait = response.headers.get("Retry-After", "")

@@ -22,6 +22,16 @@ NAMESPACES = Resource("Namespace", "/api/v1/namespaces", METADATA_LIST, _METADAT
 PODS = Resource("Pod", "/api/v1/pods", selector="status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown")
 
 
+def right(path: str) -> str:
+    """What to grant to whom *path* is forbidden."""
+    if path.endswith(PODS.path):
+        return (
+            "pods: verified needs the right to list and watch pods: "
+            "add deploy/kubernetes/components/pods-verified, or set pods: insecure"
+        )
+    return "grant list and watch to who asks"
+
+
 def resources(*, pods: bool) -> tuple[Resource, ...]:
     """Endpoints are not among them: the cluster's controllers mirror them into slices."""
     return (NAMESPACES, SERVICES, SLICES, PODS) if pods else (NAMESPACES, SERVICES, SLICES)
