@@ -48,7 +48,7 @@ class Backend:
         *memory*: what the generation before allocated; without one it is read from ``state_dir``.  *forwarder* is asked
         for names of others.
         """
-        self._turned = turned
+        self._turned, self._namespaces = turned, settings.namespaces
         live = settings.source == "kubernetes"
         file = AllocationFile(settings.state_dir) if settings.state_dir and not live else None
         if memory is None and file:
@@ -160,15 +160,17 @@ class Backend:
         """Of documents and between objects, by path and line."""
         return sorted((*self.source.problems, *self.told))
 
-    def services(self) -> list[Service] | None:
-        """As they are published; None before the first round."""
-        return [one.service for one in self.world.table.tree.published.values()] if self.ready else None
+    def services(self, wanted: Callable[[Key], bool]) -> list[Service] | None:
+        """None before the first round."""
+        return self.world.services(wanted) if self.ready else None
 
     def _after_round(self) -> None:
         problems = self.world.controllers.problems()
         log_news(logger, self.told, problems)
         self.told = problems
         self._turned()
+        if self.publisher.rounds == 1:
+            self._tell_absent()
         if self.live:
             self._observe(self.live.triggers)
             self.live.after_round()
@@ -184,6 +186,12 @@ class Backend:
             published = self.world.table.tree.published.get(key)
             if published and published.service.headless:
                 self.programming.observe(max(0.0, now - at))
+
+    def _tell_absent(self) -> None:
+        """Each may still come; but nobody should have to find a misspelt one by its missing answers."""
+        absent = [name for name in self._namespaces if not self.world.state.has_namespace(name)]
+        if absent:
+            logger.warning("namespaces: there is no %s yet; names in it do not exist until there is", ", ".join(absent))
 
     def _tell_displaced(self) -> None:
         displaced = self.world.controllers.displaced()

@@ -268,7 +268,7 @@ def _distinct_stubs(values: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[tu
 def _not_covered(values: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
     """A wildcard is opened as one socket for each local address (IPv6 ones are V6ONLY)."""
     for host, port in values:
-        wildcard = "::" if ":" in host else "0.0.0.0"  # noqa: S104 - not listened on here
+        wildcard = "::" if ":" in host else "0.0.0.0"
         if port and host != wildcard and (wildcard, port) in values:
             raise ValueError(f"{host} port {port} is covered by {wildcard}; remove one")
     return values

@@ -16,7 +16,7 @@ from clusterdns import __version__
 from clusterdns.admin.http import HttpServer
 from clusterdns.announce import announce_ready, announce_start, texts, what
 from clusterdns.backend import Backend
-from clusterdns.cluster.model import Service
+from clusterdns.cluster.model import Key, Service
 from clusterdns.config import Settings
 from clusterdns.controllers.memory import Memory
 from clusterdns.errors import BackendError, OperatorError
@@ -149,9 +149,9 @@ class Server:
         told = {name: value for name, value in asdict(self._settings).items() if name not in _SECRET}
         return hashlib.sha512(repr(told).encode()).hexdigest()
 
-    def services(self) -> list[Service] | None:
-        """As they are published; None before the first round."""
-        return self._backend.services()
+    def services(self, wanted: Callable[[Key], bool]) -> list[Service] | None:
+        """With their ClusterIPs, also those that no zone shows; None before the first round."""
+        return self._backend.services(wanted)
 
     async def run(self) -> int:
         """The exit status.  Raises OperatorError for what keeps it from starting."""

@@ -3,12 +3,12 @@
 events -> cluster.state -> controllers -> filters -> zone.records -> zone.tree -> engine.table
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from heapq import merge
 from typing import TypeVar
 
 from clusterdns.cluster.events import Delete, Event, Replace, Upsert
-from clusterdns.cluster.model import Key, Object, Pod, Published
+from clusterdns.cluster.model import Key, Object, Pod, Published, Service
 from clusterdns.cluster.state import Changed, State
 from clusterdns.controllers.manager import ControllerOptions, Controllers
 from clusterdns.controllers.memory import Memory
@@ -120,6 +120,12 @@ class World:
             for code, text, remedy in told:
                 found.append(Problem(place.path, place.line, "warning", code, f"Service {key}", text, remedy))
         return tuple(sorted(found))
+
+    def services(self, wanted: Callable[[Key], bool]) -> list[Service]:
+        """With what was allocated to them, in no particular order; also those that the zones do not show."""
+        keys = [one.key for one in self.state.all("Service") if wanted(one.key)]
+        found = (self.controllers.service(self.state, key) for key in keys)
+        return [service for service in found if service]
 
     def _shown(self, key: Key) -> Published | None:
         published = self.controllers.published(self.state, key)

@@ -9,7 +9,7 @@ from foreign import AAAA, A, asked, foreign, nodata, nxdomain
 
 from clusterdns.admin.cache import Caching
 from clusterdns.admin.http import HttpServer
-from clusterdns.cluster.model import Service
+from clusterdns.cluster.model import Key, Service
 from clusterdns.forward.answers import Foreign, Question, Unresolved
 from clusterdns.forward.asking import Asker
 from clusterdns.forward.cache import Cache
@@ -62,7 +62,7 @@ class _State:
     def stale(self) -> str:
         return ""
 
-    def services(self) -> Sequence[Service] | None:
+    def services(self, _: Callable[[Key], bool]) -> Sequence[Service] | None:
         return None
 
     def status(self) -> object:

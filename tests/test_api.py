@@ -59,7 +59,7 @@ class Life:
     def samples(self) -> Callable[[], Iterable[Sample]]:
         return tuple
 
-    def services(self) -> list[Service]:
+    def services(self, _: Callable[[Key], bool]) -> list[Service]:
         return []
 
     async def round(self, *events: Event) -> None:

@@ -52,6 +52,28 @@ def test_a_namespace_without_variables_is_told(tmp_path: Path, capsys: pytest.Ca
     assert capsys.readouterr() == ("{}\n", "namespace default: no Service with a ClusterIP, so no variables\n")
 
 
+@pytest.mark.parametrize("written", ["namespaces: [data]", "labels: app=nothing", "noendpoints: true"])
+def test_kubelet_knows_no_filters(written: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"manifests: [{DEMO}]\n{written}\n")
+    whole = out_of(capsys, "env", "-n", "shop", "--from", DEMO)
+    assert out_of(capsys, "env", "-n", "shop", "--from", DEMO, "--config", str(settings)) == whole
+
+
+ABSENT = "warning: -n nope: there is no such namespace; `clusterdns get ns` lists them\n"
+
+
+def test_a_namespace_that_does_not_exist_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["env", "-n", "nope", "--from", DEMO]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("KUBERNETES_SERVICE_HOST=")
+    assert err == ABSENT
+    assert run(["explain", "-n", "nope", "web.shop", "--from", DEMO]) == 0
+    assert capsys.readouterr().err == ABSENT
+    done = subprocess.run([*COMMAND, "exec", "-n", "nope", "--from", DEMO, "true"], capture_output=True, check=True)
+    assert done.stderr.decode() == ABSENT
+
+
 def test_a_rejected_document_is_told_and_costs_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "zones/demo/platform/kubernetes.yaml").read_text()
     (tmp_path / "services.yaml").write_text(text + "---\napiVersion: v1\nkind: Service\nmetadata: {name: bad}\n")
@@ -68,6 +90,9 @@ WRONG = {
     "port": (["env", "--server", "http://h:x"], 2, "--server http://h:x: not the URL of a server"),
     "no server": (["env", "--server", UNUSED], 1, f"{UNUSED}: nothing listens there; start `clusterdns serve PATH`"),
     "exec, no server": (["exec", "--server", UNUSED, "true"], 1, f"{UNUSED}: nothing listens there"),
+    "env, no label": (["env", "-n", "Foo", "--from", DEMO], 2, "-n Foo: no name of a namespace; use a to z"),
+    "exec, no label": (["exec", "-n", "a b", "--from", DEMO, "true"], 2, "-n a b: no name of a namespace; "),
+    "explain, no label": (["explain", "-n", "Foo", "web", "--from", DEMO], 2, "-n Foo: no name of a namespace; "),
     "exec, option": (["exec", "--nosuch", "true"], 2, "clusterdns exec: No such option: --nosuch"),
     "exec, no command": (["exec", "--from", DEMO], 2, "clusterdns exec: Missing argument 'COMMAND'"),
     "exec, nothing to run": (["exec", "--from", DEMO, "--", ""], 127, ": command not found\n"),
@@ -118,11 +143,14 @@ def test_another_server_is_told_as_such(stranger: str, capsys: pytest.CaptureFix
 
 
 def test_a_running_server_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(DEMO, http=["127.0.0.1:0"]) as server:
+    with serving(DEMO, http=["127.0.0.1:0"], namespaces=["data"]) as server:
         (url,) = (found[1] for line in server.output if (found := re.match(r"http +(http://[^/]+)/", line)))
         for more in ([], ["--no-service-links"], ["-o", "shell"]):
             asked = out_of(capsys, "env", "-n", "shop", "--server", url, *more)
             assert asked == out_of(capsys, "env", "-n", "shop", "--from", DEMO, *more)
+        for command, code in ((["env"], 0), (["explain", "web.shop"], 3)):
+            assert run([*command, "-n", "nope", "--server", url]) == code
+            assert capsys.readouterr().err == ABSENT
         done = subprocess.run(
             [*COMMAND, "exec", "-n", "shop", "--server", f"{url}/", "printenv", "WEB_SERVICE_HOST"],
             capture_output=True, text=True, check=True,

@@ -47,7 +47,7 @@ class Reasons:
     def samples(self) -> Callable[[], Iterable[Sample]]:
         return tuple
 
-    def services(self) -> Sequence[Service] | None:
+    def services(self, _: Callable[[Key], bool]) -> Sequence[Service] | None:
         return self.published
 
 

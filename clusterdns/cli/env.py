@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clusterdns.cli.state import Config, Server, Sources, ask, world
+from clusterdns.cli.state import Config, Server, Sources, ask, check_namespace, warn_of_absence, world
 from clusterdns.errors import BackendError, OperatorError
 
 Namespace = Annotated[str, typer.Option("--namespace", "-n", metavar="NS", help="Of the container.")]
@@ -42,12 +42,15 @@ def variables(
     namespace: str, sources: Sequence[str] | None, server: str | None, config: str | None, *, links: bool
 ) -> dict[str, str]:
     """By name, in kubelet's order.  Raises OperatorError or BackendError."""
+    check_namespace(namespace)
     if sources:
-        from clusterdns.workload.service_env import service_variables
+        from clusterdns.workload.service_env import service_variables, told_in
 
-        published = world(sources, config).table.tree.published.values()
-        return service_variables((one.service for one in published), namespace, links=links)
+        own = world(sources, config)
+        warn_of_absence(namespace, own, None)
+        return service_variables(own.services(told_in(namespace)), namespace, links=links)
     answer = ask(server, "/api/v1/env", namespace=namespace, links=str(links).lower())
     if isinstance(answer, dict) and all(isinstance(value, str) for value in answer.values()):
+        warn_of_absence(namespace, None, server)
         return answer
     raise BackendError(f"{server}: /api/v1/env: no object of variables; is it another version of clusterdns?")

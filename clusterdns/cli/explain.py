@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clusterdns.cli.state import Config, Server, Sources, ask, loaded_world
+from clusterdns.cli.state import Config, Server, Sources, ask, check_namespace, loaded_world, warn_of_absence
 from clusterdns.errors import BackendError, OperatorError
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ def explain(
     if output not in ("text", "json"):
         raise OperatorError(f"-o {output}: no such format; write text or json")
     _check(name, rtype)
+    check_namespace(namespace)
     if sources:
         found = _from_manifests(name, rtype, namespace, sources, config)
     else:
         parameters = {"name": name, "type": rtype, "namespace": namespace}
         found = _as_explanation(ask(server, "/api/v1/explain", patience=_PATIENCE, **parameters))
+        warn_of_absence(namespace, None, server)
     colour = sys.stdout.isatty()
     sys.stdout.write(as_json(found) if output == "json" else as_text(found, search=search, colour=colour))
     return exit_code(found)
@@ -64,6 +66,7 @@ def _from_manifests(name: str, rtype: str, namespace: str, sources: list[str], c
     from clusterdns.options import telling
 
     own, problems = loaded_world(sources, config)
+    warn_of_absence(namespace, own, None)
     others = telling(load_settings({}, os.environ, config), own.table.options)
     try:
         steps = explanation(own, {"name": name, "type": rtype, "namespace": namespace}, problems, others)

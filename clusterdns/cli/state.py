@@ -51,6 +51,30 @@ def loaded_world(sources: Sequence[str], config: str | None) -> "tuple[World, tu
     return own, (*loaded.report.problems, *own.problems())
 
 
+def check_namespace(namespace: str) -> None:
+    """Raises OperatorError for what can be no namespace, whoever is asked."""
+    from clusterdns.cluster.rules import is_label
+
+    if not is_label(namespace):
+        raise OperatorError(f"-n {namespace}: no name of a namespace; use a to z, 0 to 9 and inner hyphens")
+
+
+def warn_of_absence(namespace: str, own: "World | None", server: str | None) -> None:
+    """Tells on standard error where there is no such namespace.  *own*: None for that of *server*."""
+    if namespace == "default":  # every cluster has it
+        return
+    if own:
+        known = own.state.has_namespace(namespace)
+    else:
+        try:
+            answer = ask(server, "/api/v1/namespaces", name=namespace)
+        except BackendError:  # it has answered the question itself
+            return
+        known = not isinstance(answer, dict) or answer.get("items") != []
+    if not known:
+        print(f"warning: -n {namespace}: there is no such namespace; `clusterdns get ns` lists them", file=sys.stderr)
+
+
 def ask(server: str | None, path: str, *, method: str = "GET", patience: float = SECONDS, **parameters: str) -> Any:
     """The JSON that *server* has at *path*, such as ``"/api/v1/services"``; None where it has no news.
 

@@ -91,15 +91,19 @@ class Controllers:
         dirty, self._dirty = self._dirty, set()
         return dirty
 
+    def service(self, state: State, key: Key) -> Service | None:
+        """With what was allocated to it."""
+        service = state.get("Service", key)
+        return self._node_ports.fill(self._cluster_ips.fill(service)) if service and self._enabled else service
+
     def published(self, state: State, key: Key) -> Published | None:
         """The Service as its zone shows it; None where there is none."""
-        service = state.get("Service", key)
+        service = self.service(state, key)
         if service is None:
             return None
         given = state.slices(key)
         if not self._enabled:
             return Published(service, given)
-        service = self._node_ports.fill(self._cluster_ips.fill(service))
         made = self._make(state, service, given)
         if made is None:
             return Published(service, given)

@@ -5,7 +5,7 @@ Kubelet takes a Service's primary address as it is written; here IPv6 addresses 
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -14,6 +14,11 @@ from clusterdns.cluster.model import Key, Service
 
 API_SERVER = Key("default", "kubernetes")  # every pod is told of it, whatever its namespace
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def told_in(namespace: str) -> Callable[[Key], bool]:
+    """Whether a Service may be told of to a container of *namespace*: kubelet knows no filters of a DNS server."""
+    return lambda key: key.namespace == namespace or key == API_SERVER
 
 
 def service_variables(services: Iterable[Service], namespace: str, *, links: bool = True) -> dict[str, str]:
