@@ -8,18 +8,16 @@ from clusterdns.forward.admission import Admission, Limits, client_of
 
 
 def test_of_one_client_and_in_all() -> None:
-    admission = Admission(Limits(per_client=2, total=3, pressed=1))
+    admission = Admission(Limits(per_client=2, total=3))
     for client in ("a", "a", "b"):
-        assert admission.refusal(client, pressed=False) is None
+        assert admission.refusal(client) is None
         admission.enter(client)
-    assert admission.refusal("c", pressed=False) == "too many questions wait for other servers"
+    assert admission.refusal("c") == "too many questions wait for other servers"
     admission.leave("b")
-    assert admission.refusal("a", pressed=False) == "too many questions of this client wait for other servers"
-    assert admission.refusal("b", pressed=False) is None
+    assert admission.refusal("a") == "too many questions of this client wait for other servers"
+    assert admission.refusal("b") is None
     admission.leave("a")
-    assert admission.refusal("a", pressed=False) is None
-    assert admission.refusal("a", pressed=True), "while packets pile up, less is begun"
-    assert admission.refusal("b", pressed=True) is None, "who asks little is not the one who is in the way"
+    assert admission.refusal("a") is None
 
 
 @pytest.mark.parametrize(
@@ -53,9 +51,9 @@ def test_who_asks_much_leaves_room_for_who_asks_little(greedy: int) -> None:
     admission = Admission(Limits(per_client=1000, total=4096))
     for number in range(greedy * 1000):
         client = f"greedy {number % greedy}"
-        if admission.refusal(client, pressed=False) is None:
+        if admission.refusal(client) is None:
             admission.enter(client)
-    assert admission.refusal("modest", pressed=False) is None
+    assert admission.refusal("modest") is None
     if greedy <= 4:
         assert admission.inside == greedy * 1000
 

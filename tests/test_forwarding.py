@@ -5,6 +5,7 @@ import gc
 import logging
 import re
 import shutil
+import socket
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -239,6 +240,34 @@ def test_dnssec_bits_go_both_ways(tmp_path: Path) -> None:
             ]
 
     story(told)
+
+
+def test_a_burst_is_answered_whole_and_others_beside_it(tmp_path: Path) -> None:
+    """Many times what is read at once, before anything of it is answered."""
+
+    async def told(farm: Farm) -> None:
+        upstream = await farm.add(answer)
+        async with serving(tmp_path, upstream=[at(upstream)]) as server:
+            loop = asyncio.get_running_loop()
+            with bursting("127.0.0.1", server.port) as greedy, bursting("127.0.0.2", server.port) as modest:
+                for ident in range(400):
+                    greedy.send(query(f"n{ident}.example.com", ident=ident))
+                modest.send(query(OUT, ident=1))
+                found = [read(await loop.sock_recv(greedy, 4096)) for _ in range(400)]
+                found.append(read(await loop.sock_recv(modest, 4096)))
+            assert {message.rcode() for message in found} == {dns.rcode.NOERROR}
+            assert {message.id for message in found} == {*range(400)}
+
+    story(told)
+
+
+def bursting(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    sock.setblocking(False)
+    sock.bind((host, 0))
+    sock.connect(("127.0.0.1", port))
+    return sock
 
 
 def test_over_tcp_a_slow_upstream_holds_nobody_up(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from random import Random
+from typing import Any
 
 import dns.edns
 import dns.flags
@@ -24,7 +26,7 @@ from clusterdns.forward.answers import Foreign, Question, Unresolved
 from clusterdns.forward.cache import Cache
 from clusterdns.forward.kept import Bounds
 from clusterdns.forward.routing import Routes, private_reverse
-from clusterdns.forward.stages import AT_ONCE, PRESSED_AT_ONCE, Forwarder, Terms
+from clusterdns.forward.stages import AT_ONCE, PRESSED_SECONDS, Forwarder, Terms
 from clusterdns.forward.walk import walk
 from clusterdns.zone.names import Name, parse_name, to_text
 from clusterdns.zone.reverse import IN_ADDR
@@ -611,37 +613,167 @@ def test_what_is_known_is_told_however_many_wait() -> None:
     run(story)
 
 
-def test_while_packets_pile_up_less_is_begun() -> None:
+class Paced(Scene):
+    """What is to be done later is done when ``later`` is called."""
+
+    def __init__(self, upstream: Script, **how: Any) -> None:
+        super().__init__(upstream, **how)
+        self.due: list[tuple[float, Callable[[], None]]] = []
+        self.forwarder._timers = self
+        self.got: list[bytes] = []
+
+    def call_soon(self, callback: Callable[[], None]) -> asyncio.Handle:
+        return asyncio.get_running_loop().call_soon(callback)
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.Handle:
+        self.due.append((delay, callback))
+        return asyncio.get_running_loop().call_soon(lambda: None)
+
+    def later(self) -> float:
+        """Does it, and returns how long it should have waited."""
+        (delay, callback), *self.due = self.due
+        callback()
+        return delay
+
+    def send(self, name: str, address: str = "192.0.2.7") -> None:
+        """One datagram of a batch; what it gets goes to ``got``."""
+        response = self.server.answer(query(name, edns=opt()), "udp", (address, 5353))
+        assert response
+        if isinstance(response, bytes):
+            self.got.append(response)
+        else:
+            response(self.got.append)
+
+    def codes(self) -> Counter[int]:
+        return Counter(map(int, (read(one).rcode() for one in self.got)))
+
+
+@pytest.mark.parametrize("most", [65, 500, 1000])
+def test_a_burst_is_forwarded_as_far_as_a_client_may_ask(most: int) -> None:
+    """All come in full batches, and are begun as soon as these have been read."""
+
     async def story() -> None:
-        scene = Scene({}, limits=Limits(pressed=1))
-        scene.upstream.held = asyncio.Event()
+        scene = Paced({}, limits=Limits(per_client=most))
         scene.pressed = True
-        waiting = asyncio.create_task(scene.ask(query("a.example.com")))
-        await asyncio.sleep(0)
-        assert (await scene.get("b.example.com")).rcode() == dns.rcode.SERVFAIL
+        for one in range(most):
+            scene.send(f"n{one}.example.com")
+        assert not scene.got
+        scene.send("more.example.com")
+        assert [ede(read(one)) for one in scene.got] == [
+            [(0, "too many questions of this client wait for other servers")]
+        ]
         scene.pressed = False
-        other = asyncio.create_task(scene.ask(query("b.example.com")))
-        await asyncio.sleep(0)
-        scene.upstream.held.set()
-        assert {read(await one).rcode() for one in (waiting, other)} == {dns.rcode.NXDOMAIN}
+        scene.later()
+        await scene.forwarder.drain()
+        assert scene.codes() == {dns.rcode.NXDOMAIN: most, dns.rcode.SERVFAIL: 1}
+        assert len(scene.upstream.asked) == most
 
     run(story)
 
 
-def test_nor_for_clients_without_number() -> None:
-    """A flood may come from any address that somebody writes into a packet."""
-
+def test_while_packets_pile_up_less_is_begun() -> None:
     async def story() -> None:
-        scene = Scene({})
+        scene = Paced({})
         scene.upstream.held = asyncio.Event()
         scene.pressed = True
-        begun = 0
-        for one in range(64):
-            response = scene.server.answer(query(f"n{one}.example.com"), "udp", (f"192.0.2.{one}", 53))
-            if callable(response):
-                response(lambda _: None)
-                begun += 1
-        assert begun == PRESSED_AT_ONCE
+        for one in range(20):
+            scene.send(f"n{one}.example.com")
+        flights = [scene.forwarder.asker.flights]
+        delays = []
+        for _ in range(3):
+            delays.append(scene.later())
+            flights.append(scene.forwarder.asker.flights)
+        assert (flights, delays) == ([1, 2, 3, 4], [PRESSED_SECONDS] * 3)
+        scene.upstream.held.set()
+        scene.pressed = False
+        scene.later()
+        await scene.forwarder.drain()
+        assert scene.codes() == {dns.rcode.NXDOMAIN: 20}
+
+    run(story)
+
+
+def test_who_asks_little_does_not_wait_behind_a_flood() -> None:
+    async def story() -> None:
+        scene = Paced({})
+        scene.upstream.held = asyncio.Event()
+        scene.pressed = True
+        for one in range(2000):
+            scene.send(f"n{one}.example.com")
+        scene.send("modest.example.net", "192.0.2.8")
+        scene.later()
+        scene.later()
+        await asyncio.sleep(0)
+        assert "modest.example.net. 1" in scene.upstream.asked
+        scene.upstream.held.set()
+        await scene.forwarder.close()
+        assert not scene.forwarder.admission.inside
+
+    run(story)
+
+
+def test_a_flood_from_clients_without_number_begins_no_more() -> None:
+    """It may come from any address that somebody writes into a packet."""
+
+    async def story() -> None:
+        scene = Paced({}, limits=Limits(total=100))
+        scene.upstream.held = asyncio.Event()
+        scene.pressed = True
+        for one in range(200):
+            scene.send(f"n{one}.example.com", f"192.0.2.{one}")
+        assert (scene.forwarder.admission.inside, scene.forwarder.asker.flights) == (100, 1)
+        assert scene.codes() == {dns.rcode.SERVFAIL: 100}
+        await scene.forwarder.close()
+
+    run(story)
+
+
+def test_nobody_is_asked_for_whom_no_client_waits_any_more() -> None:
+    async def story() -> None:
+        scene = Paced(ADDRESS)
+        scene.send(OUT)
+        await scene.forwarder.drain()
+        scene.now, scene.pressed = 301.0, True
+        for name in ("n1.example.com", "n2.example.com", OUT):
+            scene.send(name)
+        scene.now += 5.0
+        scene.later()
+        await scene.forwarder.drain()
+        assert scene.upstream.asked == [f"{OUT}. 1", "n1.example.com. 1"]
+        said = [(message.rcode(), ede(message)) for message in map(read, scene.got[1:])]
+        assert said == [(2, [(0, "too many questions wait for their turn")]), (0, [(3, None)]), (3, [])]
+
+    run(story)
+
+
+def test_what_becomes_known_while_it_waits_for_its_turn_is_not_asked_again() -> None:
+    async def story() -> None:
+        scene = Paced({**ADDRESS, "broken.example.com": Unresolved(22, "no upstream answers")})
+        scene.pressed = True
+        for name in (OUT, "broken.example.com", "n.example.com"):
+            scene.send("first.example.com")
+            scene.send(name)
+            scene.send(name, "192.0.2.8")
+            while scene.forwarder.admission.inside:
+                scene.later()
+                await asyncio.gather(*(one.task for one in scene.forwarder.asker._flights.values() if one.task))
+        names = "first.example.com", OUT, "broken.example.com", "n.example.com"
+        assert scene.upstream.asked == [f"{name}. 1" for name in names]
+        assert scene.codes() == {0: 2, 2: 2, 3: 5}
+
+    run(story)
+
+
+def test_who_waits_for_a_turn_is_told_that_nobody_answers() -> None:
+    async def story() -> None:
+        scene = Paced({})
+        scene.upstream.held = asyncio.Event()
+        scene.pressed = True
+        for one in range(3):
+            scene.send(f"n{one}.example.com")
+        scene.upstream.in_vain = True
+        scene.later()
+        assert [ede(read(one)) for one in scene.got] == [[(22, "no upstream answers")]] * 2
         scene.upstream.held.set()
         await scene.forwarder.drain()
 
@@ -655,7 +787,7 @@ def test_who_asks_for_what_is_under_way_waits_with_it_however_packets_pile_up() 
         scene.pressed = True
         waiting = [asyncio.create_task(scene.ask(query(OUT), address=f"192.0.2.{one}")) for one in range(64)]
         await asyncio.sleep(0)
-        assert read(await scene.ask(query("other.example.com"), address="198.51.100.1")).rcode() == dns.rcode.SERVFAIL
+        assert not scene.forwarder._queue
         scene.upstream.held.set()
         assert all(read(one).answer for one in await asyncio.gather(*waiting))
         assert scene.upstream.asked == [f"{OUT}. 1"]

@@ -11,7 +11,6 @@ _TIMES_LEFT = 16
 class Limits(NamedTuple):
     per_client: int = 1000
     total: int = 4096
-    pressed: int = 1  # of one client while packets come faster than they are answered
 
 
 def client_of(address: str) -> str:
@@ -34,13 +33,13 @@ class Admission:
         self.refused = 0
         self._clients: dict[str, int] = {}
 
-    def refusal(self, client: str, *, pressed: bool) -> str | None:
+    def refusal(self, client: str) -> str | None:
         """Why no further question of *client* is taken; None: it may enter."""
         left = self.limits.total - self.inside
         if left <= 0:
             return "too many questions wait for other servers"
-        own, per_client = self._of(client), self.limits.pressed if pressed else self.limits.per_client
-        if own >= per_client or own >= _TIMES_LEFT * left:
+        own = self._of(client)
+        if own >= self.limits.per_client or own >= _TIMES_LEFT * left:
             return "too many questions of this client wait for other servers"
         return None
 
