@@ -19,7 +19,8 @@ with_ipv6 = pytest.mark.skipif(
     reason="this machine has no IPv6",
 )
 QR, AA, TC, RD, RA, Z, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0040, 0x0020, 0x0010
-TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "ANY": 255}
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "DS": 43}
+TYPES |= {"SVCB": 64, "ANY": 255}
 
 
 def header(flags: int = RD, counts: tuple[int, int, int, int] = (1, 0, 0, 0), ident: int = 0x1234) -> bytes:

@@ -114,6 +114,9 @@ class Refusing:
     def takes(self, name: Name) -> bool:
         return False
 
+    def tells(self, name: Name) -> bool:
+        return self.takes(name)
+
     def known(
         self, packet: bytes, end: int, name: bytes, rtype: int, limit: int, opt: bytes, address: str
     ) -> bytes | None:

@@ -38,6 +38,8 @@ class Home(Refusing):
         (
             "home.arpa", "home.arpa", "SOA",
             "NOERROR home.arpa. 300 IN SOA home.arpa. nobody.invalid. 1 3600 1200 604800 300"),
+        ("resolver.arpa", "_dns.resolver.arpa", "SVCB", "NOERROR | resolver.arpa. SOA"),
+        ("resolver.arpa", "x.resolver.arpa", "SVCB", "NXDOMAIN | resolver.arpa. SOA"),
         ("10.in-addr.arpa", "1.0.0.10.in-addr.arpa", "PTR", "NXDOMAIN | 10.in-addr.arpa. SOA"),
     ],
 )  # fmt: skip

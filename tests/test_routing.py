@@ -55,6 +55,44 @@ def test_the_longest_suffix_decides(name: str, to: str) -> None:
         assert to == ("upstream" if route.group == UPSTREAM else STUBS[route.group])
 
 
+@pytest.mark.parametrize(
+    ("name", "to"),
+    {
+        "corp.example": "upstream",
+        "x.corp.example": "corp.example",
+        # What is above them nobody else knows.
+        "consul.cluster.local": "consul.cluster.local",
+        "10.in-addr.arpa": "10.in-addr.arpa",
+        "home.arpa": "upstream",
+        "x.home.arpa": "home home.arpa.",
+        # Of these there is no delegation, or nobody may learn of them.
+        "local": "home local.",
+        "localhost": "home localhost.",
+        "96.10.in-addr.arpa": "home 96.10.in-addr.arpa.",
+        ".": "upstream",
+    }.items(),
+)
+def test_a_delegation_belongs_to_who_has_the_zone_above(name: str, to: str) -> None:
+    route = routes().of(name_octets(name), 43)
+    assert route.group is not None or route.home
+    assert to == (f"home {to_text(route.home)}" if route.home else ("upstream", *STUBS)[1 + (route.group or 0)])
+
+
+def test_where_nobody_has_the_zone_above_a_stub_domain_answers_for_its_own_delegation() -> None:
+    found = routes(upstream=False)
+    assert found.of(name_octets("corp.example"), 43).group == STUBS.index("corp.example")
+    assert found.of(name_octets("home.arpa"), 43).home == name_octets("home.arpa")
+
+
+def test_names_above_ours_exist() -> None:
+    found = routes()
+    assert [
+        name
+        for name in ("local", "example", "corp.example", "org", "b.cluster.local")
+        if found.is_above(name_octets(name))
+    ] == ["local", "example", "corp.example"]
+
+
 def test_without_an_upstream_only_stub_domains_are_asked() -> None:
     found = routes(upstream=False)
     assert [found.takes(name_octets(name)) for name in ("www.example.org", "x.corp.example", "x.local")] == [

@@ -253,14 +253,52 @@ def test_what_our_zones_lack_is_asked_for_and_nothing_else() -> None:
         assert await scene.said("x.cluster.local") == "NOERROR ra | x.cluster.local. 60 IN A 10.9.9.9"
         assert await scene.said("nothing.shop.svc.cluster.local") == "NXDOMAIN ra | . SOA"
         assert await scene.said("idle.shop.svc.cluster.local") == "NXDOMAIN ra | . SOA"
-        assert await scene.said("_tcp.web.shop.svc.cluster.local") == "NXDOMAIN ra | . SOA"
-        assert await scene.said("10.in-addr.arpa", "SOA") == "NXDOMAIN ra | . SOA"
+        # Names of ours are below these (RFC 8020).
+        assert await scene.said("_tcp.web.shop.svc.cluster.local") == "NOERROR ra | . SOA"
+        assert await scene.said("10.in-addr.arpa", "SOA") == "NOERROR ra | . SOA"
         asked = len(scene.upstream.asked)
         assert await scene.said("web.shop.svc.cluster.local", "TXT") == "NOERROR aa ra | cluster.local. SOA"
         assert await scene.said("cluster.local") == "NOERROR aa ra | cluster.local. SOA"
         assert (await scene.said("in-addr.arpa", "SOA")).startswith("NOERROR aa ra | in-addr.arpa. 5 IN SOA")
         assert (await scene.said("10.0.96.10.in-addr.arpa", "PTR")).startswith("NOERROR aa ra")
         assert asked == len(scene.upstream.asked) == 5
+
+    run(story)
+
+
+def test_names_that_ours_are_below_are_not_denied() -> None:
+    """Whoever says that they are not there (RFC 8020): the upstream, or a zone that is kept home."""
+
+    async def story() -> None:
+        options = ZoneOptions((parse_name("k8s.example"), parse_name("cluster.local")), upstream=True)
+        denied = reply("www.example.com", "A", [f"{OUT}. 60 CNAME example."], [ROOT_SOA], rcode=3)
+        scene = Scene({OUT: denied}, options=options)
+        assert await scene.said("example") == "NOERROR ra | . SOA"
+        assert await scene.said("local") == "NOERROR aa ra | local. SOA"
+        assert await scene.said(OUT) == f"NOERROR ra | {OUT}. 60 IN CNAME example. | . SOA"
+        assert await scene.said("x.example") == "NXDOMAIN ra | . SOA"
+
+    run(story)
+
+
+def test_nor_are_those_between_a_zone_and_a_stub_domain_inside_it() -> None:
+    async def story() -> None:
+        stub = parse_name("a.b.cluster.local")
+        for falling in ((), (parse_name("."),)):
+            options = ZoneOptions(OPTIONS.domains, fallthrough=falling, upstream=True, stubs=(stub,))
+            server = Scene({}, options=options)
+            rest = "ra | . SOA" if falling else "aa ra | cluster.local. SOA"
+            assert await server.said("b.cluster.local") == f"NOERROR {rest}"
+            assert await server.said("x.b.cluster.local") == f"NXDOMAIN {rest}"
+
+    run(story)
+
+
+def test_who_has_the_zone_above_is_asked_for_a_delegation() -> None:
+    async def story() -> None:
+        scene = Scene({}, stub={})
+        assert await scene.said("corp.example", "DS") == "NXDOMAIN ra | . SOA"
+        assert (scene.stub.asked, scene.upstream.asked) == ([], ["corp.example. 43"])
 
     run(story)
 
@@ -366,11 +404,107 @@ def test_why_an_alias_leads_nowhere_is_told() -> None:
     run(story)
 
 
-def test_an_alias_to_what_stays_home_ends_there() -> None:
+def test_an_alias_to_what_stays_home_has_what_is_said_of_that() -> None:
     async def story() -> None:
         scene = Scene({}, services=[alias("s/a", "x.invalid"), alias("s/b", "localhost")])
-        assert await scene.said(f"a.s.{Z}") == f"NOERROR aa ra | a.s.{Z}. 5 IN CNAME x.invalid."
-        assert await scene.said(f"b.s.{Z}") == f"NOERROR aa ra | b.s.{Z}. 5 IN CNAME localhost."
+        link = f"b.s.{Z}. 5 IN CNAME localhost."
+        assert await scene.said(f"a.s.{Z}") == f"NXDOMAIN aa ra | a.s.{Z}. 5 IN CNAME x.invalid. | invalid. SOA"
+        assert await scene.said(f"b.s.{Z}") == f"NOERROR aa ra | {link} | localhost. 300 IN A 127.0.0.1"
+        assert await scene.said(f"b.s.{Z}", "MX") == f"NOERROR aa ra | {link} | localhost. SOA"
+        assert await scene.said(f"b.s.{Z}", "ANY") == f"NOERROR aa ra | {link}"
+        assert await scene.said(f"b.s.{Z}", flags=0) == f"NOERROR aa ra | {link}"
+
+    run(story)
+
+
+def test_so_has_an_alias_of_others() -> None:
+    async def story() -> None:
+        home, other = "home.corp.example", "evil.example.com"
+        stub: Script = {home: [f"{home}. 60 CNAME localhost."]}
+        upstream: Script = {other: [f"{other}. 60 CNAME x.local.", "x.local. 60 A 192.0.2.66"]}
+        scene = Scene(upstream, stub=stub)
+        for _ in range(2):
+            link = f"{home}. 60 IN CNAME localhost."
+            assert await scene.said(home) == f"NOERROR ra | {link} | localhost. 300 IN A 127.0.0.1"
+            assert await scene.said(other) == f"NXDOMAIN ra | {other}. 60 IN CNAME x.local. | local. SOA"
+        assert len(scene.stub.asked) == len(scene.upstream.asked) == 1
+
+    run(story)
+
+
+DB = "db.corp.example"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [f"{OUT}. 60 CNAME {DB}."],
+        [f"{OUT}. 60 CNAME {DB}.", f"{DB}. 60 A 192.0.2.66"],
+        [f"{OUT}. 60 CNAME {DB}.", f"{DB}. 60 CNAME evil.example.", "evil.example. 60 A 192.0.2.66"],
+        reply(OUT, "A", [f"{OUT}. 60 CNAME {DB}."], [ROOT_SOA], rcode=3),
+    ],
+    ids=["nothing", "another address", "an alias", "NXDOMAIN"],
+)
+def test_what_the_upstream_says_of_a_stub_domain_does_not_count(said: Sequence[str] | bytes) -> None:
+    async def story() -> None:
+        scene = Scene({OUT: said}, stub={DB: [f"{DB}. 60 A 10.1.1.1"]})
+        for _ in range(2):
+            assert await scene.said(OUT) == f"NOERROR ra | {OUT}. 60 IN CNAME {DB}. | {DB}. 60 IN A 10.1.1.1"
+        assert scene.stub.asked == [f"{DB}. 1"]
+
+    run(story)
+
+
+def test_what_a_stub_domain_says_of_names_that_nobody_was_named_for_counts() -> None:
+    """Its servers are inside, and may see more than the upstream does."""
+
+    async def story() -> None:
+        said = [f"{DB}. 60 CNAME db.cloud.example.", "db.cloud.example. 60 A 10.2.2.2"]
+        scene = Scene({}, stub={DB: said})
+        expected = f"NOERROR ra | {DB}. 60 IN CNAME db.cloud.example. | db.cloud.example. 60 IN A 10.2.2.2"
+        assert await scene.said(DB) == expected
+        assert not scene.upstream.asked
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("said", "errors"),
+    [
+        (Unresolved(23, "silence"), [(23, "silence")]),
+        (reply(OUT, "A", rcode=5), [(22, "no upstream has an answer, but REFUSED")]),
+        (reply(OUT, "A", rcode=2), [(22, "no upstream has an answer, but SERVFAIL")]),
+        (reply(OUT, "A", rcode=2, edns=opt(options=option(15, b"\0\x06bogus"))), [(6, "bogus")]),
+        ([f"{OUT}. 60 CNAME {DB}."], [(0, "aliases in a circle")]),
+    ],
+    ids=["silence", "REFUSED", "SERVFAIL", "SERVFAIL with a reason", "circle"],
+)
+def test_a_chain_of_others_that_nobody_follows_to_its_end_is_told(
+    said: Sequence[str] | bytes | Exception, errors: list[tuple[int, str | None]]
+) -> None:
+    async def story() -> None:
+        scene = Scene({OUT: said}, stub={DB: [f"{DB}. 60 CNAME {OUT}."]}, services=[alias("s/a", DB)])
+        links = f"{DB}. 60 IN CNAME {OUT}."
+        if isinstance(said, list):
+            links += f" | {OUT}. 60 IN CNAME {DB}."
+        assert await scene.said(DB) == f"SERVFAIL ra | {links}"
+        asked = len(scene.upstream.asked)
+        message = await scene.get(DB)
+        assert message.rcode() == dns.rcode.SERVFAIL
+        assert {*ede(message)} == {*errors, (13, None)}
+        assert await scene.said(f"a.s.{Z}") == f"SERVFAIL aa ra | a.s.{Z}. 5 IN CNAME {DB}. | {links}"
+        assert len(scene.upstream.asked) == asked
+
+    run(story)
+
+
+def test_where_nobody_is_asked_for_the_end_of_a_chain_of_others_that_is_told() -> None:
+    async def story() -> None:
+        scene = Scene(stub={DB: [f"{DB}. 60 CNAME {OUT}."]}, services=[alias("s/a", OUT)])
+        assert await scene.said(DB) == f"SERVFAIL ra | {DB}. 60 IN CNAME {OUT}."
+        assert {*ede(await scene.get(DB))} == {(18, "nobody is asked for this name"), (13, None)}
+        # An alias of ours is all that we have to give: its name is answered for.
+        assert await scene.said(f"a.s.{Z}") == f"NOERROR aa ra | a.s.{Z}. 5 IN CNAME {OUT}."
 
     run(story)
 

@@ -283,6 +283,10 @@ class Responder:
             return False
         return bool(node and node.entries) or not self._chains.passes_on(self._table.zones[index], name)
 
+    def exists(self, name: Name) -> bool:
+        node = self._table.find(name)[1]
+        return node is not None and node.absent != NXDOMAIN
+
     def resume(self, resolve: Resolve) -> bytes | Later:
         query, limit = resolve.query, resolve.limit
         reply = self._chains.go_on(query, resolve.chain, resolve.target, resolve.target_at, limit)

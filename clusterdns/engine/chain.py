@@ -115,7 +115,7 @@ class Chains:
     def _leave(self, query: Query, reply: Reply, target: Name, at: int) -> Reply | Outward:
         """Who wants no recursion, or just the alias, gets the chain so far."""
         asks = query.flags & RD and query.qtype not in (CNAME.rtype, ANY)
-        if not asks or self._elsewhere is None or not self._elsewhere.takes(target):
+        if not asks or self._elsewhere is None or not self._elsewhere.tells(target):
             return reply
         return Outward(target, tuple(reply.answers), at if at <= MAX_POINTER else 0)
 

@@ -37,6 +37,9 @@ class Elsewhere(Protocol):
     def takes(self, name: Name) -> bool:
         """Whether there is somebody to ask for *name*, which falls through or is where an alias of ours leads."""
 
+    def tells(self, name: Name) -> bool:
+        """Whether there is something to say of *name*, where an alias of ours leads, with or without asking."""
+
     def known(
         self, packet: bytes, end: int, name: bytes, rtype: int, limit: int, opt: bytes, address: str
     ) -> bytes | None:
@@ -60,6 +63,9 @@ class Inside(Protocol):
 
     def holds(self, name: Name) -> bool:
         """Whether our zones have the last word on *name*."""
+
+    def exists(self, name: Name) -> bool:
+        """Whether *name* is there in our zones, if only because others of ours are below it."""
 
     def resume(self, resolve: Resolve) -> bytes | Later:
         """The response where the chain has come back to a target that our zones hold."""

@@ -43,8 +43,11 @@ class Foreign(Struct, frozen=True, gc=False):
 
 
 class Unresolved(BackendError):  # noqa: N818 - nothing is wrong with us
-    """Nobody who was asked could say.  *code*: the INFO-CODE of an Extended DNS Error (RFC 8914)."""
+    """Nobody who was asked could say.  *code*: the INFO-CODE of an Extended DNS Error (RFC 8914).
 
-    def __init__(self, code: int, text: str) -> None:
+    *chain*: the partial answer whose end is the name that nobody could say anything of; None: the question's.
+    """
+
+    def __init__(self, code: int, text: str, chain: Foreign | None = None) -> None:
         super().__init__(text)
-        self.code, self.text = code, text
+        self.code, self.text, self.chain = code, text, chain

@@ -8,11 +8,12 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from clusterdns.forward.answers import ANSWERS, Foreign, Question, Unresolved
 from clusterdns.forward.cache import MAX_FAILURE, Cache
 from clusterdns.forward.kept import Kept, Outcome
+from clusterdns.forward.resolving import no_answer
 from clusterdns.zone.extended_errors import NOT_READY
 from clusterdns.zone.prepared import SERVFAIL
 
@@ -205,7 +206,7 @@ class Asker:
         try:
             outcome = await self._outcome(flight)
         except Unresolved as fault:
-            outcome = self._give_up(flight, Outcome(SERVFAIL, None, error=(fault.code, fault.text)), SILENCE_SECONDS)
+            outcome = self._give_up(flight, _failure(fault), SILENCE_SECONDS)
         except Exception:
             logger.exception("asking others failed")
             outcome = self._give_up(flight, Outcome(SERVFAIL, None))
@@ -216,7 +217,7 @@ class Asker:
         foreign = await self._resolve(flight.question)
         if foreign.rcode in ANSWERS:
             return self._cache.put(flight.question, foreign, self._clock(), keep=not flight.let_go)
-        return self._give_up(flight, Outcome(foreign.rcode, None, error=foreign.error))
+        return self._give_up(flight, Outcome(foreign.rcode, None, error=foreign.error or no_answer(foreign.rcode)))
 
     def _give_up(self, flight: _Flight, failure: Outcome, most: int = MAX_FAILURE) -> Outcome:
         """A stale answer is better than none, and others are left alone for a while (RFC 8767 §5, RFC 9520)."""
@@ -251,3 +252,12 @@ class Asker:
                 logger.exception("an answer could not be handed on")
         if end < len(waiting):
             self._timers.call_soon(lambda: self._tell(waiting, outcome, end))
+
+
+def _failure(fault: Unresolved) -> Outcome:
+    """With the aliases that lead to the name nobody could say anything of (RFC 6604 §3)."""
+    error, chain = (fault.code, fault.text), fault.chain
+    if chain is None:
+        return Outcome(SERVFAIL, None, error=error)
+    chain = structs.replace(chain, rcode=SERVFAIL, authentic=False, partial=False, error=None)
+    return Outcome(SERVFAIL, chain, chain.wire, error=error)

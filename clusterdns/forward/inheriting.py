@@ -20,18 +20,19 @@ class Sources(Struct, frozen=True):
     routes: Routes
     groups: tuple[tuple[str, ...], ...]  # the servers of each, as *routes* number them
 
-    def of(self, name: Name) -> Hashable:
+    def of(self, name: Name, rtype: int) -> Hashable:
         """Equal where the same servers are asked for *name*, whatever their order, and as much of it is ours."""
-        routes, route = self.routes, self.routes.of(name)
+        routes, route = self.routes, self.routes.of(name, rtype)
         servers = None if route.group is None else frozenset(self.groups[route.group])
-        return servers, route.home, routes.is_ours(name), routes.is_only_ours(name)
+        return servers, route.home, routes.is_ours(name), routes.is_only_ours(name), routes.is_above(name)
 
     def agree(self, other: "Sources", question: Question, foreign: Foreign) -> bool:
         """Whether both have the same for all names that the answer *foreign* leads through."""
         names = [question.name]
         if foreign.end != question.name:
             names += [target for _, target in links(foreign, question.name)]
-        return all(self.of(name) == other.of(name) for name in names)
+        rtype = question.rtype
+        return all(self.of(name, rtype) == other.of(name, rtype) for name in names)
 
 
 async def inherit(heir: Cache, sources: Sources, before: Cache, sources_before: Sources) -> None:

@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.zone.names import ROOT
-from clusterdns.zone.prepared import ANY, NOERROR, NXDOMAIN
+from clusterdns.zone.prepared import ANY, NOERROR, NXDOMAIN, SERVFAIL
 
 _LARGE = 256  # above it CPython allocates a number
 
@@ -26,10 +26,15 @@ class Outcome(Struct, frozen=True, gc=False):
     """What came of a question, as of this second."""
 
     rcode: int  # all twelve bits
-    foreign: Foreign | None  # None: a failure, of which rcode and error tell all
+    # None: a failure, of which rcode and error tell all.  One behind aliases has these, with SERVFAIL.
+    foreign: Foreign | None
     wire: bytes = b""  # its sections, with the TTLs of this second
     stale: bool = False
     error: tuple[int, str] | None = None  # an Extended DNS Error
+
+    @property
+    def failed(self) -> bool:
+        return self.foreign is None or self.foreign.rcode == SERVFAIL
 
 
 class Tally(Struct):
@@ -124,8 +129,9 @@ def present_octets(kept: Kept) -> int:
 
 
 def failure_octets(failure: Failure) -> int:
-    text = failure.outcome.error[1] if failure.outcome.error else ""
-    return _FAILURE + 4 * len(text)
+    error, chain = failure.outcome.error, failure.outcome.foreign
+    aliases = octets_of(_NO_QUESTION, chain) if chain else 0
+    return _FAILURE + aliases + (4 * len(error[1]) if error else 0)
 
 
 def _rounded(value: object) -> int:

@@ -4,17 +4,18 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from clusterdns.errors import PeerError
-from clusterdns.forward.answers import Foreign, Question, Unresolved
+from clusterdns.forward.answers import ANSWERS, Foreign, Question, Unresolved
 from clusterdns.forward.placing import continued
-from clusterdns.forward.routing import Routes
+from clusterdns.forward.routing import UPSTREAM, Routes
 from clusterdns.forward.sections import CNAME, RRSIG
 from clusterdns.forward.trail import trail_option
-from clusterdns.zone.extended_errors import NETWORK_ERROR, PROHIBITED
+from clusterdns.views.cache import rcode_name
+from clusterdns.zone.extended_errors import NETWORK_ERROR, NO_REACHABLE_AUTHORITY, OTHER, PROHIBITED
 from clusterdns.zone.names import Name
-from clusterdns.zone.prepared import NOERROR, QUESTION_AT
+from clusterdns.zone.prepared import NOERROR, NXDOMAIN, QUESTION_AT
 
 _CNAME, _RRSIG = CNAME.to_bytes(2), RRSIG.to_bytes(2)
 MAX_PARTS = 8  # servers that one alias chain leads through, none of which follows it further
@@ -45,42 +46,74 @@ class Resolver:
 
     async def __call__(self, question: Question, /) -> Foreign:
         options = trail_option(self.trails.pop(question, b""), self._mark)
+        way = _Way()
         try:
             async with asyncio.timeout(self._timeout):
-                return up_to_ours(await self._whole(question, options), question.name, self._routes.is_only_ours)
+                return await self._whole(question, options, way)
         except TimeoutError:
-            raise Unresolved(NETWORK_ERROR, "no answer in time") from None
+            raise Unresolved(NETWORK_ERROR, "no answer in time", way.chain) from None
         except PeerError as fault:
-            raise Unresolved(NETWORK_ERROR, str(fault)) from None
+            raise Unresolved(OTHER, str(fault), way.chain) from None
+        except Unresolved as fault:
+            fault.chain = way.chain
+            raise
 
-    async def _whole(self, question: Question, options: bytes) -> Foreign:
+    async def _whole(self, question: Question, options: bytes, way: "_Way") -> Foreign:
         """Raises PeerError for a chain without an end: an answer without one would pass for NODATA."""
-        foreign = await self._group(question.name).resolve(question, options)
-        ends = [question.name]
-        while foreign.partial and self._routes.takes(foreign.end) and not self._routes.is_ours(foreign.end):
-            end = foreign.end
+        foreign, ends = await self._part(question, options), [question.name]
+        while foreign.partial and not self._goes_on_here(foreign.end):
+            way.chain, end = foreign, foreign.end
             if end in ends:
                 raise PeerError("aliases in a circle")
             if len(ends) == MAX_PARTS:
                 raise PeerError("a chain of aliases that is too long")
             ends.append(end)
-            further = await self._group(end).resolve(question._replace(name=end), options)
+            further = await self._part(question._replace(name=end), options)
+            if further.rcode not in ANSWERS:
+                raise Unresolved(*(further.error or no_answer(further.rcode)))
             foreign = continued(foreign, question.name, further)
+        if foreign.rcode == NXDOMAIN and self._routes.is_above(foreign.end):
+            return structs.replace(foreign, rcode=NOERROR, authentic=False)
         return foreign
 
-    def _group(self, name: Name) -> Group:
-        index = self._routes.of(name).group
+    async def _part(self, question: Question, options: bytes) -> Foreign:
+        """What those say who are asked for that name, as far as they are to be asked."""
+        index = self._routes.of(question.name, question.rtype).group
         if index is None:
             raise Unresolved(PROHIBITED, "nobody is asked for this name")
-        return self._groups[index]
+        foreign = await self._groups[index].resolve(question, options)
+        return up_to(foreign, question.name, lambda target: self._is_for_others(target, index))
+
+    def _goes_on_here(self, name: Name) -> bool:
+        return self._routes.is_ours(name) or self._routes.of(name).home is not None
+
+    def _is_for_others(self, name: Name, asked: int) -> bool:
+        """Whether what the group *asked* says of *name* does not count: others were named for it, or it is ours alone.
+
+        For names that nobody was named for, which the upstream is asked for, a stub domain's servers may know better
+        where their aliases lead: what is internal looks different inside.
+        """
+        if self._routes.is_ours(name):
+            return self._routes.is_only_ours(name)
+        route = self._routes.of(name)
+        return route.home is not None or route.group not in (None, asked, UPSTREAM)
 
 
-def up_to_ours(foreign: Foreign, name: Name, is_ours: Callable[[Name], bool]) -> Foreign:
-    """*foreign*, the answer for *name*, without what others say of names behind the first that is ours alone."""
+class _Way(Struct):
+    chain: Foreign | None = None  # as far as it has been followed
+
+
+def no_answer(rcode: int) -> tuple[int, str]:
+    """The Extended DNS Error for an *rcode* that came without one."""
+    return NO_REACHABLE_AUTHORITY, f"no upstream has an answer, but {rcode_name(rcode)}"
+
+
+def up_to(foreign: Foreign, name: Name, stops: Callable[[Name], bool]) -> Foreign:
+    """*foreign*, the answer for *name*, without what is said there of the first alias's target that *stops*."""
     if foreign.end == name:
         return foreign
     for number, target in links(foreign, name):
-        if target != foreign.end and is_ours(target):
+        if stops(target) and not (target == foreign.end and foreign.partial):
             return _cut(foreign, number + 1, target)
     return foreign
 

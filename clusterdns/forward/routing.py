@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from clusterdns.zone.names import ROOT, Name, parse_name
+from clusterdns.forward.sections import DS
+from clusterdns.zone.names import ROOT, Name, parent, parse_name
 
 
 class Route(NamedTuple):
@@ -17,6 +18,7 @@ class Route(NamedTuple):
 
 
 UPSTREAM = -1
+_ARPA = parse_name("arpa")
 
 
 class Routes:
@@ -41,6 +43,7 @@ class Routes:
         forwards: dict[bytes, Route] = {ROOT: Route(UPSTREAM if upstream else None)}
         forwards |= {stub: Route(index, suffix=stub) for index, stub in enumerate(stubs)}
         names: dict[bytes, Route] = {one: Route(home=one, suffix=one) for one in kept}
+        self._ranges, self._above = frozenset(ranges := (*ranges,)), _ancestors((*own, *stubs))
         reverse: dict[bytes, Route] = {one: Route(home=one, suffix=one) for one in ranges}
         # What a zone of ours lacks is asked of whom it would belong to without us.
         lacking: dict[bytes, Route] = {apex: _longest(apex, forwards) for apex in (*own, *spared)}
@@ -55,8 +58,18 @@ class Routes:
     def _parts(self) -> tuple[object, ...]:
         return self._apexes, self._falling, self._routes
 
-    def of(self, name: Name) -> Route:
-        return _longest(name, self._routes)
+    def of(self, name: Name, rtype: int = 0) -> Route:
+        """*rtype*: the DS records of a zone are with the zone above it (RFC 4035 §3.1.4.1), which those who have the
+        zone need not know.
+        """
+        route = _longest(name, self._routes)
+        if rtype == DS and route.suffix == name != ROOT:
+            return self._of_delegation(name, route)
+        return route
+
+    def is_above(self, name: Name) -> bool:
+        """Whether a zone of ours or a stub domain is below it, so that it exists, whoever denies it (RFC 8020)."""
+        return name in self._above
 
     def is_ours(self, name: Name) -> bool:
         """Whether it lies in a zone of ours, has it records there or not."""
@@ -67,6 +80,18 @@ class Routes:
         apex = self._own_apex(name)
         return apex is not None and apex not in self._falling
 
+    def _of_delegation(self, name: Name, route: Route) -> Route:
+        """Where those above are not known, *route* has to do.
+
+        Of what is kept home, zones below ``arpa`` are delegated, without DS records, and only who denies these with a
+        proof lets others take our word for the zone (RFC 8375 §4).  Ranges of ours nobody need learn of.
+        """
+        if route.home and (name in self._ranges or not name.endswith(_ARPA)):
+            return route
+        above = parent(name)
+        found = _longest(above, self._routes)
+        return route if found.group is None or (route.home is None and self.is_ours(above)) else found
+
     def _own_apex(self, name: Name) -> bytes | None:
         at = 0
         while (index := self._apexes.get(name[at:])) is None and name[at]:
@@ -75,6 +100,11 @@ class Routes:
 
     def takes(self, name: Name) -> bool:
         return self.of(name).group is not None
+
+    def tells(self, name: Name) -> bool:
+        """Whether somebody is asked for it, or it is kept home."""
+        route = self.of(name)
+        return route.group is not None or route.home is not None
 
 
 def private_reverse() -> list[Name]:
@@ -96,3 +126,14 @@ def _longest(name: bytes, routes: dict[bytes, Route]) -> Route:
         if route is not None:
             return route
         at += 1 + name[at]  # the root is always there
+
+
+def _ancestors(names: Iterable[Name]) -> frozenset[Name]:
+    """Without the root, of which nobody doubts."""
+    found: set[Name] = set()
+    for name in names:
+        above = parent(name) if name != ROOT else ROOT
+        while above != ROOT:
+            found.add(above)
+            above = parent(above)
+    return frozenset(found)

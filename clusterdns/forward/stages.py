@@ -18,16 +18,16 @@ from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.asking import ENDING, Asker, Prefetch, Timers
 from clusterdns.forward.cache import Cache
 from clusterdns.forward.fairness import FairQueue
-from clusterdns.forward.home import home_reply
+from clusterdns.forward.home import kept_reply
 from clusterdns.forward.kept import Outcome
 from clusterdns.forward.placing import behind, respond
 from clusterdns.forward.resolving import Group, Resolver
 from clusterdns.forward.routing import Routes
 from clusterdns.forward.sections import CNAME, DNAME, RRSIG
 from clusterdns.forward.trail import why_not
-from clusterdns.zone.extended_errors import NO_REACHABLE_AUTHORITY, OTHER
+from clusterdns.zone.extended_errors import CACHED_ERROR, NO_REACHABLE_AUTHORITY, OTHER
 from clusterdns.zone.names import Name, to_text
-from clusterdns.zone.prepared import NOERROR, QUESTION_AT, REFUSED, SERVFAIL, section_counts
+from clusterdns.zone.prepared import NOERROR, NXDOMAIN, QUESTION_AT, REFUSED, SERVFAIL, section_counts
 
 logger = logging.getLogger("clusterdns.forward")
 
@@ -87,7 +87,7 @@ class Forwarder:
         self.loops = 0  # seen so far
         self._entries = cache.entries
         self._mark, self._timeout, self._clock = terms.mark, terms.timeout, clock
-        self._abroad: set[Name] = set()  # ends of aliases that are no names of ours
+        self._abroad: set[Name] = set()  # ends of aliases that are no names of ours, and not kept home
         self._peeked: tuple[Question, Outcome | None] | None = None
         self._logged = -LOG_SECONDS
         self._left = asyncio.Event()
@@ -98,6 +98,9 @@ class Forwarder:
 
     def takes(self, name: Name) -> bool:
         return self.routes.takes(name)
+
+    def tells(self, name: Name) -> bool:
+        return self.routes.tells(name)
 
     def known(
         self, packet: bytes, end: int, name: bytes, rtype: int, limit: int, opt: bytes, address: str
@@ -124,9 +127,9 @@ class Forwarder:
 
     def ask(self, resolve: Resolve) -> bytes | Later:
         query, inside = resolve.query, resolve.inside
-        route = self.routes.of(resolve.target)
-        if route.home is not None and not resolve.chain:
-            return inside.finish(resolve, home_reply(resolve.target, query.qtype, route.home, resolve.flags))
+        route = self.routes.of(resolve.target, query.qtype)
+        if route.home is not None:
+            return inside.finish(resolve, kept_reply(resolve, route.home, exists=self.routes.is_above(resolve.target)))
         if route.group is None:
             return self._end(resolve, REFUSED)
         dnssec_ok = query.edns is not None and query.edns.dnssec_ok
@@ -134,6 +137,8 @@ class Forwarder:
         peeked, self._peeked = self._peeked, None
         outcome = peeked[1] if peeked and peeked[0] == question else self.asker.get(question)
         if outcome is not None:
+            if outcome.failed:
+                resolve = msgspec.structs.replace(resolve, errors=(*resolve.errors, (CACHED_ERROR, "")))
             return self._answer(resolve, outcome)
         if not query.flags & RD:
             return self._end(resolve, REFUSED)
@@ -250,6 +255,8 @@ class Forwarder:
             rcode = outcome.rcode if outcome.rcode in _PASSED_ON and not resolve.chain else SERVFAIL
             return self._end(resolve, rcode, outcome.error)
         inside, end = resolve.inside, foreign.end
+        if foreign.rcode == NXDOMAIN and inside.exists(end):  # a zone that falls through has names below it (RFC 8020)
+            foreign = msgspec.structs.replace(foreign, rcode=NOERROR, authentic=False)
         if end != resolve.target and not self._is_abroad(end) and (foreign.partial or inside.holds(end)):
             if outcome.error:
                 resolve = msgspec.structs.replace(resolve, errors=(*resolve.errors, outcome.error))
@@ -304,7 +311,7 @@ class Forwarder:
     def _is_abroad(self, name: Name) -> bool:
         if name in self._abroad:
             return True
-        if self.routes.is_ours(name):
+        if self.routes.is_ours(name) or self.routes.of(name).home is not None:
             return False
         if len(self._abroad) >= _ENDS_KEPT:
             self._abroad.clear()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from clusterdns.engine.elsewhere import Later, Resolve, Send
 from clusterdns.engine.reply import Reply
-from clusterdns.forward.home import LOCALHOST, home_reply
+from clusterdns.forward.home import LOCALHOST, kept_reply
 from clusterdns.forward.routing import UPSTREAM, Routes
 from clusterdns.zone import causes
 from clusterdns.zone.causes import Cause
@@ -22,6 +22,9 @@ class Telling:
 
     def takes(self, name: Name) -> bool:
         return self._routes.takes(name)
+
+    def tells(self, name: Name) -> bool:
+        return self._routes.tells(name)
 
     def cause(self, name: Name) -> Cause | None:
         """Who is asked for *name*, or why nobody is; None: there is nobody."""
@@ -45,11 +48,12 @@ class Telling:
 
     def ask(self, resolve: Resolve) -> bytes | Later:
         """The aliases of ours where they lead there; what is kept home; else nothing ever comes."""
-        route, inside = self._routes.of(resolve.target), resolve.inside
+        route, inside = self._routes.of(resolve.target, resolve.query.qtype), resolve.inside
+        if route.home is not None:
+            exists = self._routes.is_above(resolve.target)
+            return inside.finish(resolve, kept_reply(resolve, route.home, exists=exists))
         if resolve.chain:
             return inside.finish(resolve, Reply(NOERROR, resolve.flags, [*resolve.chain]))
-        if route.home is not None:
-            return inside.finish(resolve, home_reply(resolve.target, resolve.query.qtype, route.home, resolve.flags))
         return inside.finish(resolve, Reply(REFUSED)) if route.group is None else _never
 
 

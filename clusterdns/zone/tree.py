@@ -18,7 +18,7 @@ from clusterdns.zone.pods import PodNames
 from clusterdns.zone.prepared import DEFER, NXDOMAIN, Change, Node, Zone, entry
 from clusterdns.zone.rdata import NS, TXT, RRset, address_rrsets
 from clusterdns.zone.records import SCHEMA_VERSION, SCHEMA_VERSION_TTL, addresses_of, essence
-from clusterdns.zone.reverse import IN_ADDR, IP6, Addresses, Moves
+from clusterdns.zone.reverse import IN_ADDR, IP6, Addresses, Moves, parse_reverse
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -239,17 +239,23 @@ def _statics(options: ZoneOptions) -> dict[Name, Node]:
 
 
 def _between(options: ZoneOptions) -> dict[Name, Node]:
-    """Names between the apex of a zone and that of another one inside it: they exist (RFC 8020)."""
+    """Names between the apex of a zone and that of another one, or a stub domain, inside it: they exist (RFC 8020)."""
     zones = {apex: zone for zone, apex in enumerate((*options.domains, *options.reverse))}
     nodes: dict[Name, Node] = {}
-    for apex in zones:
+    for apex in dict.fromkeys((*zones, *options.stubs)):
         above, found = parent(apex), []
         while above not in zones and above[0]:
             found.append(above)
             above = parent(above)
         if above in zones and above != apex:
-            nodes.update((name, Node(zones[above], {})) for name in found)
+            nodes.update((name, Node(zones[above], {})) for name in found if not _is_address(name))
     return nodes
+
+
+def _is_address(name: Name) -> bool:
+    """Its records are no part of the table, and would be hidden there."""
+    span = parse_reverse(name)
+    return span is not None and span[0] == span[1]
 
 
 def _apexes(options: ZoneOptions) -> dict[Name, Node]:
