@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -18,6 +17,7 @@ from clusterdns.cluster.model import Key, Object
 from clusterdns.errors import OperatorError
 from clusterdns.publish import Publisher
 from clusterdns.sources.snapshot import Identity, Objects, SnapshotFile, SnapshotKeeper, fingerprints
+from clusterdns.views.ages import moment
 
 logger = logging.getLogger("clusterdns")
 
@@ -84,7 +84,7 @@ class Live:
             logger.warning(
                 "kubernetes: serving the last good state (%s, of %s) until the API has been read",
                 file.path,
-                _moment(found.written),
+                moment(found.written),
             )
             self._confirmed = found.written
             await self._restore(found.objects, found.written)
@@ -140,7 +140,7 @@ class Live:
     @property
     def snapshot(self) -> str:
         """Of when the snapshot is that is served; "" where none is."""
-        return "" if self._written is None else _moment(self._written)
+        return "" if self._written is None else moment(self._written)
 
     def lag(self) -> float | None:
         """Seconds since the API last confirmed what is served; None: it never has."""
@@ -170,7 +170,7 @@ class Live:
     async def _restore(self, objects: Objects, written: float | None) -> None:
         self._restoring, self._written = True, written
         if written is not None:
-            self._mark(f"snapshot of {_moment(written)}: the Kubernetes API has not been read since")
+            self._mark(f"snapshot of {moment(written)}: the Kubernetes API has not been read since")
         try:
             replaces = [Replace(kind, tuple(items)) for kind, items in objects.items()]
             await self._publisher.round(self._source.name, replaces)
@@ -200,7 +200,3 @@ class Live:
 
     def _kinds(self) -> list[Kind]:
         return [one.kind for one in self._source.status().kinds]
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -28,7 +28,9 @@ class Process(Protocol):
     """What is not a matter of one generation of settings."""
 
     panics: int
-    reloads_failed: int
+
+    @property
+    def reloads_failed(self) -> int: ...
 
     @property
     def settings_hash(self) -> str: ...

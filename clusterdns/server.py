@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec.structs import asdict
@@ -16,15 +16,18 @@ from clusterdns import __version__
 from clusterdns.admin.http import HttpServer
 from clusterdns.announce import announce_ready, announce_start, texts, what
 from clusterdns.backend import Backend
+from clusterdns.changes import differences, inside
 from clusterdns.cluster.model import Key, Service
 from clusterdns.config import Settings
 from clusterdns.controllers.memory import Memory
 from clusterdns.errors import BackendError, OperatorError
 from clusterdns.forwarding import Forwarding, sensible
+from clusterdns.lame_duck import lame_duck
 from clusterdns.metrics import Sample
 from clusterdns.pauses import Pauses
 from clusterdns.query_log import QueryLogs, Wanted, to_standard_output
 from clusterdns.readings import Readings
+from clusterdns.standing import Refused, Staleness
 from clusterdns.supervisor import Supervisor
 from clusterdns.transports.crowd import Limits
 from clusterdns.transports.inherited import Pairs
@@ -37,16 +40,9 @@ from clusterdns.zone.names import to_text
 logger = logging.getLogger("clusterdns")
 
 QUIET_SECONDS = 1.0  # without a query: nobody sends any more
-_LOOK_SECONDS = 0.1  # between looks at whether it is quiet
-WATCH_SECONDS = 1.0  # between looks at the file of settings
+WATCH_SECONDS = 1.0  # between looks at the file of settings, and at how old is what is served
 
 RELOAD_SECONDS = 10.0  # that other settings wait for a live source before they are given up
-
-# What can change without another world: addresses of ours, and how to end.
-_OUTSIDE = (
-    *("listen", "http", "http_token", "lameduck", "max_staleness", "tcp_connections", "tcp_per_client"),
-    *("query_log", "query_log_format", "query_log_sample", "query_log_rate"),
-)
 
 _SECRET = ("cookie_secrets", "http_token")
 
@@ -83,7 +79,8 @@ class Server:
         self._http = HttpServer(
             self, self._window, lambda: self._settings.http_token, caching=self._forwarding.inspection
         )
-        self.panics = self.reloads_failed = 0
+        self.panics = 0
+        self._refused, self._staleness = Refused(), Staleness()
         self._pauses, self._query_logs = Pauses(), QueryLogs(to_standard_output)
         self._readings = Readings(self, self._listeners, lambda: self._backend, self._pauses, self._query_logs)
         self._ending = asyncio.Event()
@@ -113,7 +110,7 @@ class Server:
 
     def ready_notes(self) -> list[str]:
         """What an operator should know all the same."""
-        return [*self._backend.notes(), *self._forwarding.notes()]
+        return [*self._refused.notes(), *self._backend.notes(), *self._forwarding.notes()]
 
     def status(self) -> Status:
         backend, world, reasons = self._backend, self._backend.world, self.ready_reasons()
@@ -142,6 +139,10 @@ class Server:
     def samples(self) -> Callable[[], Iterable[Sample]]:
         """For the page of metrics."""
         return self._readings.take()
+
+    @property
+    def reloads_failed(self) -> int:
+        return self._refused.count
 
     @property
     def settings_hash(self) -> str:
@@ -236,7 +237,7 @@ class Server:
         await self._listeners.serve(settings.listen, new)
 
     async def _until_ended(self) -> None:
-        works = (self._watch_config(), self._supervisor.run(), self._tell_ready())
+        works = (self._watch_config(), self._watch_staleness(), self._supervisor.run(), self._tell_ready())
         background = [asyncio.create_task(work) for work in works]
         self._supervisor.ready(self._status())
         await self._http.serve()
@@ -246,17 +247,9 @@ class Server:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         if self._patient:
-            await self._lame_duck()
-
-    async def _lame_duck(self) -> None:
-        """Clients learn late that we go: answers go on until nobody asks or waits, at most ``lameduck`` seconds."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._settings.lameduck
-        seen, quiet_since = self._listeners.queries, loop.time()
-        while (now := loop.time()) < end and (now - quiet_since < QUIET_SECONDS or self._listeners.under_way):
-            await asyncio.sleep(min(_LOOK_SECONDS, end - now))
-            if (queries := self._listeners.queries) != seen:
-                seen, quiet_since = queries, loop.time()
+            await lame_duck(self._listeners, self._settings.lameduck, QUIET_SECONDS)
+        elif not self._failure:
+            logger.info("SIGINT: ending at once")
 
     async def _close(self) -> None:
         self._pauses.stop()
@@ -292,6 +285,11 @@ class Server:
                 seen = now
                 self._spawn_reload()
 
+    async def _watch_staleness(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            self._staleness.look(self._backend.reasons(self._settings.max_staleness) if self._backend.ready else [])
+
     async def reload(self) -> None:
         """Reads settings and files again.  The log says what changed, or why nothing did."""
         async with self._reloading:
@@ -300,18 +298,19 @@ class Server:
                 settings = await asyncio.to_thread(self._loaded)
                 if settings != self._settings:
                     await self._change(settings)
+                else:
+                    logger.info("settings read again: they are as they were; all objects are looked at again")
+                self._refused.accept()
                 self._backend.source.refresh()
             except (OperatorError, BackendError) as fault:
-                self.reloads_failed += 1
-                for line in str(fault).splitlines():
-                    logger.error("settings not reloaded: %s", line)
+                self._refused.refuse(str(fault))
             finally:
                 self._supervisor.ready(self._status())
 
     async def _change(self, settings: Settings) -> None:
         """Everything that can fail comes first: reading, binding; then nothing can."""
         before, old = self._settings, self._backend
-        new_world = _inside(settings) != _inside(before)
+        new_world = inside(settings, _hosts(settings)) != inside(before, _hosts(before))
         backend = old
         if new_world:
             backend = self._made(settings, old.memory())
@@ -344,7 +343,7 @@ class Server:
             await asyncio.shield(self._retiring)  # whoever ends the server ends it behind that
         if new_world:
             gc.freeze()  # without a collection: that would keep queries waiting
-        logger.info("settings reloaded: %s", ", ".join(_differences(before, settings)))
+        logger.info("settings reloaded: %s", ", ".join(differences(before, settings)))
 
     def _status(self) -> str:
         waiting = "" if self._backend.ready else f"; {self._backend.reasons(0.0)[0]}"
@@ -387,17 +386,6 @@ def _logged(settings: Settings) -> Wanted:
 def _sockets(settings: Settings) -> int:
     """To upstreams: a question has one, and a second one where the first takes long."""
     return 2 * settings.forward_total if settings.upstream or settings.stub_domains else 0
-
-
-def _inside(settings: Settings) -> Mapping[str, object]:
-    """What another world is needed for when it changes.  The name server's addresses may follow from ``listen``."""
-    inside: dict[str, object] = {name: value for name, value in asdict(settings).items() if name not in _OUTSIDE}
-    return inside if settings.ns_addresses else inside | {"ns_addresses": _hosts(settings)}
-
-
-def _differences(before: Settings, after: Settings) -> list[str]:
-    old, new = asdict(before), asdict(after)
-    return [name for name in new if old[name] != new[name]]
 
 
 def _signature(path: str) -> tuple[int, int, int] | None:

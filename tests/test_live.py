@@ -8,6 +8,7 @@ import re
 import time
 import weakref
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -306,7 +307,7 @@ def test_a_snapshot_that_was_not_confirmed_is_not_written_anew(tmp_path: Path) -
     asyncio.run(main())
 
 
-def test_max_staleness(tmp_path: Path) -> None:
+def test_max_staleness(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is known is answered all the same."""
 
     async def main() -> None:
@@ -323,11 +324,19 @@ def test_max_staleness(tmp_path: Path) -> None:
         assert status == 503
         assert re.match(r"kubernetes: no word from the API for 10\d\d s \(max_staleness 600 s\)", text)
         assert (await life.ask(WEB))[:2] == ("NOERROR", ["10.96.0.10"])
+        await life.until(partial(logged, "/ready is 503 now: kubernetes: no word from the API for 10"))
         life.write(max_staleness=0)
         await life.server.reload()
         assert (await life.get("/ready"))[0] == 200
+        await life.until(partial(logged, "/ready is no longer 503 for max_staleness, after "))
 
-    asyncio.run(main())
+    async def logged(text: str) -> bool:
+        await asyncio.sleep(0)
+        return text in caplog.text
+
+    monkeypatch.setattr(server_module, "WATCH_SECONDS", 0)
+    with caplog.at_level(logging.INFO):
+        asyncio.run(main())
 
 
 def test_other_settings_take_over_what_is_known_while_the_api_is_away(

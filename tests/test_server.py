@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import logging
+import re
 import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -119,6 +121,16 @@ def test_what_is_wrong_changes_nothing(
         assert life.server._backend is backend
         [rrset] = (await life.ask("web.shop.svc.cluster.local")).answer
         assert rrset.ttl == 5
+        [note] = life.server.status().notes
+        assert re.match(r"settings not reloaded since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ: ", note)
+        assert said in note
+        assert life.server.ready_notes() == [note]
+        assert not life.server.ready_reasons(), "the settings in use answer on"
+        life.write()
+        with caplog.at_level(logging.INFO):
+            await life.server.reload()
+        assert "settings read again: they are as they were" in caplog.text
+        assert life.server.status().notes == ()
 
     live(tmp_path, story)
 
