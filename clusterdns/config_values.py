@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from typing import Any, NamedTuple, TypeVar
 
 from clusterdns.cluster.addresses import Network, address_text, parse_address, parse_network
-from clusterdns.cluster.labels import Selector, parse_selector
+from clusterdns.cluster.labels import SELECTOR_REMEDY, Selector, parse_selector
 from clusterdns.cluster.rules import is_label
 from clusterdns.config import ORDERS, PODS, POLICIES, QUERY_CLASSES, QUERY_FORMATS, SOURCES
 from clusterdns.config_forward import any_domain, stub_domain, upstream
@@ -94,7 +94,7 @@ def selector(text: str) -> Selector:
     try:
         return parse_selector(text)
     except ValueError as error:
-        raise ValueError(f"{error}; write it as for kubectl, like app=web,tier in (a,b),!old") from None
+        raise ValueError(f"{error}; {SELECTOR_REMEDY}") from None
 
 
 def _choice(*known: str) -> Callable[[str], str]:

@@ -225,7 +225,9 @@ def test_other_machines_are_told_with_a_token_only() -> None:
         await life.round(Upsert(service("web")))
         life.url = life.url.replace("127.0.0.1", others[0])
         assert (await life.get("services"))[0] == 404
+        assert await life.get("../../ready?verbose") == (200, "OK")
         life.token = "secret"
+        assert (await life.get("../../ready?verbose"))[0] == 401
         assert (await life.get("services", Authorization="Bearer secret"))[0] == 200
 
     living(test, host="0.0.0.0")

@@ -108,3 +108,21 @@ def test_wrong_use(folders: tuple[str, str], capsys: pytest.CaptureFixture[str])
     assert run(["diff", folders[0], "/nowhere"]) == 2
     assert run(["diff", *folders, "-o", "yaml"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+def test_a_server_that_is_not_there_differs_from_nothing(
+    folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = "http://127.0.0.1:1"  # tcpmux
+    assert run(["diff", nobody, folders[0]]) == 2
+    assert capsys.readouterr() == (
+        "",
+        f"{nobody}: nothing listens there; start `clusterdns serve PATH`, or name manifests\n",
+    )
+    for command in ("status", "cache"):
+        assert run([command, "--server", nobody]) == 1
+        assert capsys.readouterr().err.endswith(", or name another one with --server URL\n")
+    assert run(["diff", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "Usage: clusterdns diff [OPTIONS] {A} {B}\n" in told
+    assert "--from" not in told

@@ -26,7 +26,9 @@ WRONG = {
     "get svc web -A": "web -A: a name is of one namespace; write -n NS, or leave the name out",
     "get svc web -l a": "web -l a: a name and a selector; write one of them",
     "get svc/web web": "svc/web web: two names; write one",
-    "get svc -l a=(b": "-l a=(b: 'a=(b' is no label selector from character 1 on",
+    "get svc -l a=(b": "-l a=(b: 'a=(b' is no label selector from character 1 on; "
+    "write it as for kubectl, like app=web,tier in (a,b),!old",
+    "get svc --server http://127.0.0.1:1": f"--from {DEMO} --server http://127.0.0.1:1: two places; write one of them",
     "get records --show-labels": "--show-labels: records have no labels; leave it out",
     "describe ns shop": "ns: no such kind; write svc, ep, pod",
     "describe svc": "svc: no name; write `clusterdns describe svc NAME`",
@@ -114,7 +116,8 @@ def test_the_token_comes_from_the_environment(
     (tmp_path / "web.yaml").write_text(service("web"))
     with serving(tmp_path, http="127.0.0.1:0", http_token="secret") as one:
         assert run(["get", "svc", "-n", "shop", "--server", url_of(one)]) == 1
-        assert "401" in capsys.readouterr().err
+        told = "401 Unauthorized; set CLUSTERDNS_HTTP_TOKEN to what that server has as http_token (--http-token)\n"
+        assert capsys.readouterr().err.endswith(told)
         monkeypatch.setenv("CLUSTERDNS_HTTP_TOKEN", "secret")
         assert run(["get", "svc", "-n", "shop", "-o", "name", "--server", url_of(one)]) == 0
         assert capsys.readouterr().out == "service/web\n"

@@ -37,8 +37,9 @@ def runner(
     state: State, shows: Shows | None, token: Callable[[], str], caching: Callable[[], Caching | None]
 ) -> web.AppRunner:
     """*shows*: what ``/api`` tells besides the variables; *token* as in Guard, *caching* as in CacheApi."""
-    application = web.Application(middlewares=[Guard(token).middleware()])
-    health = _Health(state, shows)
+    guard = Guard(token)
+    application = web.Application(middlewares=[guard.middleware()])
+    health = _Health(state, shows, guard)
     application.router.add_get("/health", health.health)
     application.router.add_get("/ready", health.ready)
     application.router.add_get("/metrics", _Metrics(state).metrics)
@@ -52,21 +53,24 @@ def runner(
 
 
 class _Health:
-    def __init__(self, state: State, shows: Shows | None) -> None:
-        self._state, self._shows = state, shows
+    def __init__(self, state: State, shows: Shows | None, guard: Guard) -> None:
+        self._state, self._shows, self._guard = state, shows, guard
 
     async def health(self, _: web.Request) -> web.Response:
         return web.Response(text="OK")
 
     async def ready(self, request: web.Request) -> web.Response:
         """With ``?verbose``, as in Kubernetes, problems too; they never make it fail: the last good state serves."""
+        verbose = self._guard.is_verbose(request)
         reasons = self._state.ready_reasons()
         lines = reasons or ["OK"]
         if stale := self._state.stale():
             lines = [*lines, stale]
-        if "verbose" in request.query and self._shows and self._shows.ready():
+        if verbose:
+            lines = [*lines, *self._state.ready_notes()]
+        if verbose and self._shows and self._shows.ready():
             problems = self._shows.problems()
-            lines = [*lines, *self._state.ready_notes(), *map(str, problems[:VERBOSE])]
+            lines = [*lines, *map(str, problems[:VERBOSE])]
             if len(problems) > VERBOSE:
                 lines.append(f"and {len(problems) - VERBOSE} more problems: /api/v1/problems has them")
         return web.Response(status=503 if reasons else 200, text="\n".join(lines))

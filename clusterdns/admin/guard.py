@@ -27,21 +27,35 @@ class Guard:
     def middleware(self) -> Middleware:
         @web.middleware
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.path.startswith("/api/") or "verbose" in request.query:
+            if request.path.startswith("/api/"):
                 self._check(request)
             return await handler(request)
 
         return guarded
+
+    def is_verbose(self, request: web.Request) -> bool:
+        """Whether more is wanted, and theirs to have; elsewhere than on loopback the plain answer has to do.
+
+        Raises HTTPUnauthorized for who has to show a token and does not.
+        """
+        if "verbose" not in request.query or not (self._token() or _is_near(request)):
+            return False
+        self._check(request)
+        return True
 
     def _check(self, request: web.Request) -> None:
         if token := self._token():
             given = request.headers.get("Authorization", "").encode(errors="replace")
             if not compare_digest(given, f"Bearer {token}".encode()):
                 raise web.HTTPUnauthorized(text="a token is needed\n", headers={"WWW-Authenticate": "Bearer"})
-        elif not _is_loopback(request) or not _is_address(request.host):
+        elif not _is_near(request):
             raise web.HTTPNotFound
         if request.method not in _READING and "Origin" in request.headers:
             raise web.HTTPForbidden(text="not for pages of the web\n")
+
+
+def _is_near(request: web.Request) -> bool:
+    return _is_loopback(request) and _is_address(request.host)
 
 
 def _is_loopback(request: web.Request) -> bool:

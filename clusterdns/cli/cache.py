@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clusterdns.cli.state import Server, ask
+from clusterdns.cli.state import ANOTHER, Server, ask
 from clusterdns.errors import BackendError, OperatorError
 
 _PATH = "/api/v1/cache"
@@ -55,7 +55,7 @@ def _named(name: str | None, suffix: str | None, everything: bool) -> dict[str, 
 def _flush(named: dict[str, str], server: str | None, *, as_json: bool) -> int:
     if not named:
         raise OperatorError("--flush: nothing is named; write NAME, --suffix NAME or --all")
-    answer = ask(server, f"{_PATH}/flush", method="POST", patience=_PATIENCE, **named)
+    answer = ask(server, f"{_PATH}/flush", method="POST", patience=_PATIENCE, instead=ANOTHER, **named)
     flushed = answer.get("flushed") if isinstance(answer, dict) else None
     if not isinstance(flushed, int):
         raise _odd()
@@ -71,7 +71,8 @@ def _show(name: str | None, named: dict[str, str], server: str | None, *, as_jso
 
     from clusterdns.views.cache import Shown, counts_text, entries_text
 
-    answer = ask(server, _PATH, method="GET", patience=_PATIENCE, limit=str(_SHOWN if named else 0), **named)
+    limit = str(_SHOWN if named else 0)
+    answer = ask(server, _PATH, method="GET", patience=_PATIENCE, instead=ANOTHER, limit=limit, **named)
     try:
         found = msgspec.convert(answer, Shown)
     except msgspec.ValidationError:

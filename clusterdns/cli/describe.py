@@ -16,7 +16,7 @@ _KINDS = ("services", "endpoints", "pods")
 
 def describe(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="svc, ep or pod.")],
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which one.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one, unless KIND is KIND/NAME.")] = None,
     namespace: Annotated[str, typer.Option("--namespace", "-n", metavar="NS", help="Where to look.")] = "default",
     sources: Sources = None,
     server: Server = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clusterdns.cli.state import Config, Server, Sources, ask, check_namespace, warn_of_absence, world
+from clusterdns.cli.state import Config, Server, Sources, ask, check_namespace, one_origin, warn_of_absence, world
 from clusterdns.errors import BackendError, OperatorError
 
 Namespace = Annotated[str, typer.Option("--namespace", "-n", metavar="NS", help="Of the container.")]
@@ -43,6 +43,7 @@ def variables(
 ) -> dict[str, str]:
     """By name, in kubelet's order.  Raises OperatorError or BackendError."""
     check_namespace(namespace)
+    one_origin(sources, server)
     if sources:
         from clusterdns.workload.service_env import service_variables, told_in
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clusterdns.cli.state import Config, Server, Sources, ask, check_namespace, loaded_world, warn_of_absence
+from clusterdns.cli.state import (
+    Config,
+    Server,
+    Sources,
+    ask,
+    check_namespace,
+    loaded_world,
+    one_origin,
+    warn_of_absence,
+)
 from clusterdns.errors import BackendError, OperatorError
 
 if TYPE_CHECKING:
@@ -37,6 +46,7 @@ def explain(
         raise OperatorError(f"-o {output}: no such format; write text or json")
     _check(name, rtype)
     check_namespace(namespace)
+    one_origin(sources, server)
     if sources:
         found = _from_manifests(name, rtype, namespace, sources, config)
     else:

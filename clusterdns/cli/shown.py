@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from clusterdns.cli.state import SERVER, ask, world
+from clusterdns.cli.state import FROM, SERVER, ask, one_origin, world
 from clusterdns.errors import BackendError, OperatorError
 
 if TYPE_CHECKING:
@@ -57,19 +57,23 @@ class Scope(Struct, frozen=True):
         return {name: value for name, value in found.items() if value}
 
     def _parsed(self) -> "Selector":
-        from clusterdns.cluster.labels import parse_selector
+        from clusterdns.cluster.labels import SELECTOR_REMEDY, parse_selector
 
         try:
             return parse_selector(self.selector)
         except ValueError as fault:
-            raise OperatorError(f"-l {self.selector}: {fault}") from None
+            raise OperatorError(f"-l {self.selector}: {fault}; {SELECTOR_REMEDY}") from None
 
 
 class Origin:
     """Manifests where *sources* are given, else the *server*.  What raises: see ``world`` and ``ask``."""
 
-    def __init__(self, sources: Sequence[str] | None, server: str | None, config: str | None) -> None:
-        self._sources, self._server, self._config = sources, server, config
+    def __init__(
+        self, sources: Sequence[str] | None, server: str | None, config: str | None, instead: str = FROM
+    ) -> None:
+        """Raises OperatorError where both are given.  *instead* as in ``ask``."""
+        one_origin(sources, server)
+        self._sources, self._server, self._config, self._instead = sources, server, config, instead
         self._world: World | None = None
 
     def objects(self, kind: str, scope: Scope) -> "list[Tree]":
@@ -116,7 +120,7 @@ class Origin:
         return self._world
 
     def _ask(self, kind: str, parameters: Mapping[str, str]) -> Any:
-        return ask(self._server, f"/api/v1/{kind}", patience=_PATIENCE, **parameters)
+        return ask(self._server, f"/api/v1/{kind}", patience=_PATIENCE, instead=self._instead, **parameters)
 
 
 _TRIES = 5

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 SERVER = "http://127.0.0.1:9153"  # where `clusterdns serve` has its HTTP address by default
 SECONDS = 5.0  # for a server's answer
+FROM = "or read manifests with --from PATH"
+ANOTHER = "or name another one with --server URL"
+_UNAUTHORIZED = "set CLUSTERDNS_HTTP_TOKEN to what that server has as http_token (--http-token)"
+_LOOPBACK = "/api is there only on loopback, by address or as localhost, unless that server has an http_token"
 _SAID = 1000  # octets that a server may say instead of an answer
 
 Sources = Annotated[
@@ -51,6 +55,12 @@ def loaded_world(sources: Sequence[str], config: str | None) -> "tuple[World, tu
     return own, (*loaded.report.problems, *own.problems())
 
 
+def one_origin(sources: Sequence[str] | None, server: str | None) -> None:
+    """Raises OperatorError where both are given."""
+    if sources and server:
+        raise OperatorError(f"--from {sources[0]} --server {server}: two places; write one of them")
+
+
 def check_namespace(namespace: str) -> None:
     """Raises OperatorError for what can be no namespace, whoever is asked."""
     from clusterdns.cluster.rules import is_label
@@ -75,10 +85,19 @@ def warn_of_absence(namespace: str, own: "World | None", server: str | None) -> 
         print(f"warning: -n {namespace}: there is no such namespace; `clusterdns get ns` lists them", file=sys.stderr)
 
 
-def ask(server: str | None, path: str, *, method: str = "GET", patience: float = SECONDS, **parameters: str) -> Any:
+def ask(
+    server: str | None,
+    path: str,
+    *,
+    method: str = "GET",
+    patience: float = SECONDS,
+    instead: str = FROM,
+    **parameters: str,
+) -> Any:
     """The JSON that *server* has at *path*, such as ``"/api/v1/services"``; None where it has no news.
 
     *method*: POST for what changes something.  *patience*: seconds for each part of the answer.
+    *instead*: what else can be done where nothing listens.
     Raises OperatorError for an URL that means nothing, BackendError when the server does not answer or refuses.
     """
     import http.client
@@ -101,7 +120,7 @@ def ask(server: str | None, path: str, *, method: str = "GET", patience: float =
             raise BackendError(f"{url}: {_refusal(path, response.status, response.reason, body)}")
         return json.loads(body)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise BackendError(f"{url}: {_reason(error)}") from None
+        raise BackendError(f"{url}: {_reason(error, instead)}") from None
     finally:
         connection.close()
 
@@ -126,12 +145,16 @@ def _refusal(path: str, status: int, reason: str, body: bytes) -> str:
     said = body.decode(errors="replace").strip()
     if status in (400, 404, 503) and said and len(said) < _SAID and not said.startswith((str(status), "<")):
         return printable(said)
+    if status == 401:
+        return f"{path}: 401 {reason}; {_UNAUTHORIZED}"
+    if status == 404:
+        return f"{path}: 404 {reason}; {_LOOPBACK}"
     return f"{path}: {status} {reason}"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, instead: str) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there; start `clusterdns serve PATH`, or read manifests with --from PATH"
+        return f"nothing listens there; start `clusterdns serve PATH`, {instead}"
     if isinstance(error, TimeoutError):
         return f"no answer within {SECONDS:g} s"
     if isinstance(error, ValueError):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clusterdns.cli.state import Server, ask
+from clusterdns.cli.state import ANOTHER, Server, ask
 from clusterdns.errors import BackendError, OperatorError
 
 
@@ -24,7 +24,7 @@ def status(
     from clusterdns.views.status import Status, status_text
 
     try:
-        found = msgspec.convert(ask(server, "/api/v1/status"), Status)
+        found = msgspec.convert(ask(server, "/api/v1/status", instead=ANOTHER), Status)
     except msgspec.ValidationError:
         raise BackendError("the server's answer is no status; is it another version of clusterdns?") from None
     if output == "json":

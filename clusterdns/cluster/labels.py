@@ -19,6 +19,8 @@ class Requirement(Struct, frozen=True, gc=False):
         return (self.key in labels) is (self.operator == "exists")
 
 
+SELECTOR_REMEDY = "write it as for kubectl, like app=web,tier in (a,b),!old"
+
 Selector = tuple[Requirement, ...]  # all must hold; () selects everything
 
 
