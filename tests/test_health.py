@@ -4,7 +4,9 @@ import pytest
 
 from clusterdns.forward.health import (
     FIRST_WAIT,
+    LEAST_RETRY,
     LEAST_WAIT,
+    MOST_RETRY,
     MOST_WAIT,
     SAMPLES,
     Health,
@@ -80,7 +82,27 @@ def test_the_median() -> None:
     assert times_of(5, 1, 3).median == 3
 
 
-@pytest.mark.parametrize(("wait", "first", "second"), [(0.02, 0.02, 0.25), (0.1, 0.1, 0.4), (0.5, 0.5, 1.0)])
-def test_a_second_try_is_given_more_time(wait: float, first: float, second: float) -> None:
-    assert retry_wait(wait, again=False) == first
-    assert retry_wait(wait, again=True) == second
+RETRIES: dict[str, tuple[tuple[float, ...], list[float]]] = {
+    "nothing known": ((), [0.3, 0.6, 1.2]),
+    "quick": ((0.001,) * 20, [LEAST_RETRY, 0.6, 1.2]),
+    "slow": ((0.5,) * 20, [1.0, 2.0, MOST_RETRY]),
+    "very slow": ((4.0,) * 20, [MOST_RETRY] * 3),
+}
+
+
+@pytest.mark.parametrize(("seconds", "waits"), RETRIES.values(), ids=RETRIES)
+def test_when_a_query_is_taken_for_lost(seconds: tuple[float, ...], waits: list[float]) -> None:
+    assert [retry_wait(times_of(*seconds), tries) for tries in (1, 2, 3)] == waits
+
+
+def test_who_is_gone() -> None:
+    health = Health()
+    health.probe_failed()
+    assert not health.gone
+    for _ in range(3):
+        health.failed(1.0)
+    assert health.gone
+    health.replied(2.0)
+    for _ in range(3):
+        health.failed(3.0)
+    assert not health.gone

@@ -6,6 +6,7 @@ from random import Random
 from typing import Literal
 
 from clusterdns.forward.answers import Foreign, Question
+from clusterdns.forward.hedging import Hedges
 from clusterdns.forward.race import Race
 from clusterdns.forward.upstream import Upstream
 
@@ -33,6 +34,7 @@ class Group:
         self.upstreams: Sequence[Upstream] = tuple(upstreams)
         self.broken = self._under_way = 0
         self._policy, self._budget, self._random = policy, budget, random or Random()  # noqa: S311 - load, no secret
+        self.hedges = Hedges()
         self._turn = -1
         self._left: list[Upstream] = []  # that are asked nothing more, with connections that may still be in use
 
@@ -41,7 +43,8 @@ class Group:
 
         *options*: of the OPT of the queries.
         """
-        race = Race(question, options, self._plan())
+        self.hedges.earn()
+        race = Race(question, options, self._plan(), self.hedges)
         self._under_way += 1
         try:
             async with asyncio.timeout(self._budget):

@@ -4,9 +4,9 @@ from collections import deque
 from typing import Literal
 
 DOWN_FAILURES = 3  # in a row; one or two are packets that got lost
-LEAST_WAIT, MOST_WAIT = 0.02, 1.0  # seconds before another try is begun beside one that has no reply yet
+LEAST_WAIT, MOST_WAIT = 0.02, 1.0  # seconds before another upstream is asked beside one that has not replied yet
 FIRST_WAIT = 0.1  # the same for an upstream of which nothing is known
-AGAIN_WAIT = 0.25  # at least, once an upstream has been asked twice: what is slow for it is not to be asked three times
+LEAST_RETRY, MOST_RETRY = 0.3, 3.0  # seconds after which a query is taken for lost
 MOST_PAUSE = 30.0  # seconds between two probes
 SAMPLES = 64  # replies that the figures are made of
 
@@ -69,19 +69,30 @@ class Health:
         self._probes += 1
 
     @property
+    def gone(self) -> bool:
+        """It is down, and says nothing to probes either."""
+        return self.state == "down" and self._probes > 0
+
+    @property
     def pause(self) -> float:
         """Seconds until the next probe: none before the first, then 1, 2, 4 … 30."""
         return min(2.0 ** min(self._probes - 1, 10), MOST_PAUSE) if self._probes else 0.0
 
 
 def hedge_wait(times: RoundTrips, state: State) -> float:
-    """How long one try is waited for alone: a reply that takes longer than 95 of 100 will rather not come."""
+    """Seconds after which a hedge is worth it: a reply that takes longer than 95 of 100 will rather not come."""
     p95 = times.p95
     if p95 is None:
         return FIRST_WAIT
     return min(max(p95, LEAST_WAIT), MOST_WAIT) if state == "healthy" else LEAST_WAIT
 
 
-def retry_wait(wait: float, *, again: bool) -> float:
-    """The same in a race.  *wait*: ``hedge_wait``.  *again*: it is not the first try of its upstream."""
-    return min(max(4 * wait, AGAIN_WAIT), MOST_WAIT) if again else wait
+def retry_wait(times: RoundTrips, tries: int) -> float:
+    """Seconds after which the last of *tries* queries is taken for lost; twice as many after each (RFC 1536 §1).
+
+    Unlike hedges retries are not bounded in number, so whatever is merely slow must rather not get any: a server that
+    is slow with everything has a p95 that says so.
+    """
+    p95 = times.p95
+    wait = max(2 * (FIRST_WAIT if p95 is None else p95), LEAST_RETRY)
+    return min(wait * (1 << tries - 1), MOST_RETRY)

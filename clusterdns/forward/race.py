@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from clusterdns.errors import shortened
 from clusterdns.forward.answers import ANSWERS, Foreign, Question, Unresolved
-from clusterdns.forward.health import MOST_WAIT, retry_wait
+from clusterdns.forward.hedging import Hedges
 from clusterdns.forward.tries import Tries, TryError
 from clusterdns.forward.upstream import Upstream
 from clusterdns.zone.extended_errors import NETWORK_ERROR, NO_REACHABLE_AUTHORITY
@@ -17,12 +17,18 @@ _SILENT = TryError("silence", "no reply")
 
 
 class Race:
-    """A try begins when none is under way, or when the latest takes longer than it should."""
+    """A try begins when none is under way, or when the latest may be taken for lost; one of them earlier, as a hedge.
 
-    def __init__(self, question: Question, options: bytes, plan: Iterable[tuple[Upstream, bool]]) -> None:
+    All are listened to until the race ends: a name that takes an upstream seconds is answered to the first of them.
+    """
+
+    def __init__(
+        self, question: Question, options: bytes, plan: Iterable[tuple[Upstream, bool]], hedges: Hedges
+    ) -> None:
         """*plan*: whom to ask in which order, each with whether over a stream."""
-        self._question, self._options, self._plan = question, options, [*plan]
-        self._tries = Tries()
+        self._question, self._options, self._plan, self._hedges = question, options, [*plan], hedges
+        self._tries, self._hedged = Tries(), False
+        self._begun: dict[Upstream, tuple[int, float]] = {}  # tries of each, and when the last of them began
         self._under_way: dict[asyncio.Task[Foreign], tuple[Upstream, bool]] = {}
         self._faults: dict[Upstream, TryError] = {}  # the latest of each that was asked
         self._out: set[tuple[Upstream, bool]] = set()  # that need not be asked again, as in the plan
@@ -32,17 +38,17 @@ class Race:
         """Raises Unresolved when nobody is left.  Cancel it when the time is over, then ``cancel`` and ``rest``."""
         now = asyncio.get_running_loop().time
         while True:
-            wait = self._begin()
-            due = None if wait is None else now() + wait
+            latest = self._begin(now())
             if not self._under_way:
                 return self.rest()
             while self._under_way:
+                due, hedge = self._due(latest)
                 left = None if due is None else due - now()
                 done, _ = await asyncio.wait(self._under_way, timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 answers = [foreign for task in done if (foreign := self._judged(task))]
                 if answers:
                     return answers[0]
-                if not done:
+                if not done and (not hedge or self._hedge()):
                     break
 
     def cancel(self) -> None:
@@ -60,21 +66,37 @@ class Race:
         text = "; ".join(f"{upstream}: {fault.text}" for upstream, fault in self._faults.items())
         raise Unresolved(code, shortened(text or "no upstream", TEXT_CHARACTERS))
 
-    def _begin(self) -> float | None:
-        """The next try; seconds after which another one is due, or None if there is no other."""
+    def _begin(self, now: float) -> Upstream | None:
+        """The next try, if there is another; who is asked."""
         while self._plan:
             upstream, stream = self._plan.pop(0)
             if (upstream, stream) in self._out:
                 continue
-            asking = upstream.exchange(self._question, self._options, self._tries, stream=stream)
+            asking = upstream.exchange(self._question, self._options, self._tries, stream=stream, patient=True)
             self._under_way[asyncio.get_running_loop().create_task(asking)] = upstream, stream
-            again = upstream in self._faults
+            self._begun[upstream] = self._begun.get(upstream, (0, 0.0))[0] + 1, now
             self._faults.setdefault(upstream, _SILENT)
-            following = next((one[0] for one in self._plan if one not in self._out), None)
-            if following is upstream and upstream.server.transport != "udp":
-                return MOST_WAIT  # a stream loses nothing; this is for one that has stalled
-            return retry_wait(upstream.hedge_wait, again=again) if following else None
+            return upstream
         return None
+
+    def _due(self, latest: Upstream | None) -> tuple[float | None, bool]:
+        """When another try may begin beside that of *latest*, if there is another, and whether it is a hedge."""
+        following = next((one[0] for one in self._plan if one not in self._out), None)
+        if latest is None or following is None:
+            return None, False
+        tries, began = self._begun[latest]
+        due = began + latest.retry_wait(tries)
+        if following in self._begun:
+            tries, before = self._begun[following]
+            due = max(due, before + following.again_wait(tries))
+        elif not self._hedged:
+            return began + latest.hedge_wait, True
+        return due, False
+
+    def _hedge(self) -> bool:
+        """Whether there may be one; of one question there is no other."""
+        self._hedged = True
+        return self._hedges.take()
 
     def _judged(self, task: "asyncio.Task[Foreign]") -> Foreign | None:
         """Its answer, if that says something."""

@@ -10,7 +10,7 @@ from clusterdns.engine.edns import option
 from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.figures import Figures
-from clusterdns.forward.health import Health, RoundTrips, State, hedge_wait
+from clusterdns.forward.health import MOST_WAIT, Health, RoundTrips, State, hedge_wait, retry_wait
 from clusterdns.forward.message import is_bare_error, query, refuses_edns, refuses_options, spell, truncated
 from clusterdns.forward.randomness import Randomness
 from clusterdns.forward.sections import NS
@@ -27,7 +27,7 @@ LARGE_OCTETS = 8192  # of a reply whose walk may hold the loop for longer than q
 
 
 class Patience(Struct, frozen=True):
-    """*reply*: seconds for one query, and again for the same one over TCP."""
+    """*reply*: seconds after which a try without a reply is a failure of its upstream."""
 
     reply: float = 2.0
     streams: StreamLimits = StreamLimits()
@@ -68,34 +68,53 @@ class Upstream:
 
     @property
     def hedge_wait(self) -> float:
-        """Seconds after which another try should begin beside one that was just made here."""
+        """Seconds after which another upstream may be asked beside it."""
         return hedge_wait(self.times, self.state)
 
+    def retry_wait(self, tries: int) -> float:
+        """Seconds after which the last of *tries* queries of one question is taken for lost."""
+        return retry_wait(self.times, tries)
+
+    def again_wait(self, tries: int) -> float:
+        """Seconds after which the same question may be sent here once more."""
+        # A stream loses nothing; this is for one that has stalled.
+        return max(self.retry_wait(tries), 0.0 if self.server.transport == "udp" else MOST_WAIT)
+
     async def exchange(
-        self, question: Question, options: bytes = b"", tries: Tries | None = None, *, stream: bool = False
+        self,
+        question: Question,
+        options: bytes = b"",
+        tries: Tries | None = None,
+        *,
+        stream: bool = False,
+        patient: bool = False,
     ) -> Foreign:
-        """What it says, whatever the rcode.  *options*: of the OPT.  *stream*: not over UDP.
+        """What it says, whatever the rcode.  *options*: of the OPT.  *stream*: not over UDP.  *patient*: it is waited
+        for until it is cancelled, unless nobody is there: a reply may take longer than a failure does to be one.
 
         Raises TryError.  Cancelling it when it has waited for longer than usual counts as silence.
         """
-        began = self._clock()
-        usual = self.hedge_wait
+        waiting, seconds = _Waiting(self._clock(), self.hedge_wait), self._patience.reply
         transport = "tcp" if stream and self.server.transport == "udp" else self.server.transport
+        patient = patient and not self.health.gone
+        timer = asyncio.get_running_loop().call_later(seconds, self._overdue, waiting) if patient else None
         try:
-            foreign = await self._reply(question, options, tries or Tries(), transport)
+            async with asyncio.timeout(None if patient else seconds):
+                foreign = await self._reply(question, options, tries or Tries(), transport)
         except asyncio.CancelledError:
-            if self._clock() - began >= usual:
-                self._failed(began)
+            self._given_up(waiting)
             raise
+        except TimeoutError:
+            self._overdue(waiting)
+            raise TryError("silence", "no reply") from None
         except TryError as fault:
-            self.figures.failures[fault.why] += 1
-            if fault.why in ("silence", "network"):
-                self._failed(began)
-            elif fault.why == "bad":
-                self._replied()
+            self._fault(fault, waiting)
             raise
+        finally:
+            if timer:
+                timer.cancel()
         self._replied()
-        seconds = self._clock() - began
+        seconds = self._clock() - waiting.began
         self.times.observe(seconds)
         self.figures.replied(foreign.rcode, seconds)
         return foreign
@@ -161,20 +180,33 @@ class Upstream:
         # Nobody can put a packet into a stream blindly; and a server that does not keep the case is asked over TCP.
         name = spell(question.name, self._random(len(question.name))) if transport == "udp" else question.name
         sent = query(question, self._random(2), name, options, edns=edns)
-        try:
-            async with asyncio.timeout(self._patience.reply):
-                if transport == "udp":
-                    return await self.datagrams.ask(sent), sent
-                packet = await self.streams.ask(sent, lambda: tries.take(self, transport))
-                return packet, packet[:2] + sent[2:]
-        except TimeoutError:
-            raise TryError("silence", "no reply") from None
+        if transport == "udp":
+            return await self.datagrams.ask(sent), sent
+        packet = await self.streams.ask(sent, lambda: tries.take(self, transport))
+        return packet, packet[:2] + sent[2:]
 
     def _replied(self) -> None:
         self.health.replied(self._clock())
         if self._probing and self._probing is not asyncio.current_task():
             self._probing.cancel()
             self._probing = None
+
+    def _overdue(self, waiting: "_Waiting") -> None:
+        waiting.failed = True
+        self.figures.failures["silence"] += 1
+        self._failed(waiting.began)
+
+    def _given_up(self, waiting: "_Waiting") -> None:
+        if not waiting.failed and self._clock() - waiting.began >= waiting.usual:
+            self._failed(waiting.began)
+
+    def _fault(self, fault: TryError, waiting: "_Waiting") -> None:
+        if fault.why == "bad":
+            self._replied()
+        elif fault.why in ("silence", "network") and not waiting.failed:
+            self._failed(waiting.began)
+        if not waiting.failed:
+            self.figures.failures[fault.why] += 1
 
     def _failed(self, began: float) -> None:
         self.health.failed(began)
@@ -193,6 +225,14 @@ class Upstream:
             except TryError:
                 self.figures.probe_failures += 1
                 self.health.probe_failed()
+
+
+class _Waiting(Struct, eq=False):
+    """For one reply."""
+
+    began: float
+    usual: float  # seconds
+    failed: bool = False  # it has been counted as a failure
 
 
 def _padding(question: Question, options: bytes) -> bytes:
