@@ -19,9 +19,10 @@ from clusterdns.errors import Problem
 from clusterdns.views.explain_answer import ask
 from clusterdns.views.explain_endpoints import pods_in, told
 from clusterdns.views.explain_hints import close, first
-from clusterdns.views.explain_names import RULES, Fall, fall, question_name, type_number
+from clusterdns.views.explain_names import RULES, Fall, question_name, type_number
+from clusterdns.views.explain_search import fall_of, search, status_of
 from clusterdns.views.explain_service import Asked, Find, Finding, hidden_namespace, of_service
-from clusterdns.views.explanation import FORWARDED, Answer, Explanation, Step
+from clusterdns.views.explanation import FORWARDED, Answer, Explanation
 from clusterdns.world import World
 from clusterdns.zone import causes
 from clusterdns.zone.causes import Cause
@@ -98,11 +99,11 @@ def explain(world: World, question: Question, problems: Sequence[Problem], other
     for name in question.candidates():
         asked.append((name, tuple(ask(responder, name, number) for number in numbers)))
         yield
-    chosen, steps = _search(world, asked, question.top_level)
+    chosen, steps = search(world, asked, question.top_level)
     name, answers = asked[chosen]
-    landed = _fall(world, name)
+    landed = fall_of(world, name)
     types = tuple(answer.type for answer in answers)
-    asked_for = Asked(landed, to_text(name), _status(answers), types, problems)
+    asked_for = Asked(landed, to_text(name), status_of(answers), types, problems)
     found = _abroad(others, asked_for, name)
     if found is None:
         found = yield from _find(world, asked_for, name, frozenset())
@@ -155,60 +156,11 @@ def _alias_abroad(world: World, others: Others, name: Name, found: Finding) -> N
         found.why = causes.ALIAS_FORWARDED.of(cause=cause.text).text
 
 
-def _status(answers: Sequence[Answer]) -> str:
-    return Explanation("", tuple(answers), "").status
-
-
 def _captured(question: Question, landed: Fall) -> Cause | None:
     """A name of the Internet that a pod gets from the cluster (search-path capture)."""
     if landed.namespace in question.top_level and "." in question.name and landed.namespace != question.namespace:
         return causes.CAPTURED.of(namespace=landed.namespace, asked=question.name)
     return None
-
-
-def _search(
-    world: World, asked: Sequence[tuple[Name, Sequence[Answer]]], top_level: AbstractSet[str]
-) -> tuple[int, list[Step]]:
-    """Which of the names a resolver ends with, and what it gets on its way."""
-    status = [_status(answers) for _, answers in asked]
-    if "NOERROR" in status:
-        chosen = status.index("NOERROR")
-        shown = [one if at <= chosen else "" for at, one in enumerate(status)]
-    else:
-        ranks = [_rank(world, name, one, top_level) for (name, _), one in zip(asked, status, strict=True)]
-        chosen, shown = ranks.index(max(ranks)), status
-    return chosen, [Step(to_text(name), outcome) for (name, _), outcome in zip(asked, shown, strict=True)]
-
-
-def _rank(world: World, name: Name, status: str, top_level: AbstractSet[str]) -> int:
-    """How likely it is that a name that is not found was meant in this form."""
-    landed, state = _fall(world, name), world.state
-    key = landed.service
-    if key and (state.get("Service", key) or state.slices(key) or state.get("Endpoints", key)):
-        return 9
-    if status == "NODATA":
-        return 8
-    there = state.has_namespace(landed.namespace)
-    if landed.rule in ("service", "namespace", "pod", "pods", "reverse"):
-        if there or _is_known(world, key):
-            return 7
-        if landed.rule == "service":  # web.shop is, whether or not there is a shop; example.com is not
-            return 0 if landed.namespace in top_level else 3
-        return 5
-    if key and there:
-        pod = landed.rule == "endpoint" and world.controllers.pod(state, Key(key.namespace, landed.parts[0]))
-        return 6 if pod or landed.parts[0].startswith("_") else 0
-    return 2 if landed.rule == "outside" else 1
-
-
-def _is_known(world: World, key: Key | None) -> bool:
-    """Whether some namespace has a Service of that name."""
-    return any(one.name == key.name for one in list(world.table.tree.published)) if key else False
-
-
-def _fall(world: World, name: Name) -> Fall:
-    options = world.table.options
-    return fall(name, options.domains, options.reverse)
 
 
 def _find(world: World, asked: Asked, name: Name, seen: AbstractSet[Name]) -> Find:
@@ -297,7 +249,7 @@ def _alias(
     elif end == "outside":
         found.why = causes.ALIAS_OUTSIDE.of(target=to_text(last)).text
     elif asked.status != "NOERROR" and not seen:
-        landed = Asked(_fall(world, last), to_text(last), asked.status, asked.types, asked.problems)
+        landed = Asked(fall_of(world, last), to_text(last), asked.status, asked.types, asked.problems)
         inner = yield from _find(world, landed, last, seen | {name})
         why = inner.cause.text if inner.cause else asked.status
         found.cause = causes.ALIAS_TARGET.of(target=to_text(last), cause=why)
