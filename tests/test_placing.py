@@ -5,6 +5,7 @@ import dns.rcode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from packets import AA, AD, CD, QR, RA, RD, TC, opt, option, read
 from replies import SOA, asked, plainly, reply, resolve, seeds, signature, texts, told
 from strategies import OPTIONS
@@ -115,6 +116,57 @@ def test_a_large_answer_behind_an_alias() -> None:
     assert len(foreign.wire) > 0xC000
     message = read(respond(resolve(FRONT, "TXT", target=WWW), foreign, foreign.wire))
     assert texts(message) == plainly([OURS, *HUGE])
+
+
+MANY = [f"{WWW} 9 A 10.0.{one >> 8}.{one & 255}" for one in range(4000)]
+
+
+@pytest.mark.parametrize("limit", [512, 1232, 4096, 65535])
+def test_no_more_is_done_than_the_client_takes(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pointers are moved, and no record is written anew, however large the answer is."""
+    foreign = taken(*MANY)
+    monkeypatch.setattr("clusterdns.forward.placing.Writer", None)
+    resolving = resolve(FRONT, target=WWW, limit=limit)
+    for asking in (resolving, structs.replace(resolving, target_at=0)):
+        response = respond(asking, foreign, foreign.wire)
+        message = read(response)
+        found = texts(message)
+        assert found == plainly([OURS, *MANY])[: len(found)]
+        assert bool(message.flags & TC) == (len(found) < 4001)
+        assert len(response) <= limit < len(response) + 16 or len(found) == 4001
+
+
+def records(*octets: bytes) -> Foreign:
+    """From a reply to ``WWW ANY``; each of *octets* is a record without the owner, which is the question's name."""
+    head = reply(WWW, "ANY", [], flags=QR | RA | AD, edns=b"")[: 12 + len(parse_name(WWW)) + 4]
+    packet = head[:6] + len(octets).to_bytes(2) + bytes(4) + head[12:] + b"".join(b"\xc0\x0c" + one for one in octets)
+    return walk(packet, asked(WWW, "ANY"))
+
+
+def record(rtype: int, rdata: bytes) -> bytes:
+    return rtype.to_bytes(2) + b"\0\1\0\0\0\x09" + len(rdata).to_bytes(2) + rdata
+
+
+@pytest.mark.parametrize("aliased", [True, False])
+def test_a_pointer_to_the_first_owner(*, aliased: bool) -> None:
+    first_owner = (0xC000 | 12 + len(parse_name(WWW)) + 4).to_bytes(2)
+    foreign = records(record(15, b"\0\1" + first_owner), record(15, b"\0\2\xc0\x0c"))
+    asking = resolve(FRONT, "ANY", target=WWW)
+    if not aliased:
+        asking = structs.replace(asking, target_at=0)
+    expected = plainly([OURS, f"{WWW} 9 MX 1 {WWW}", f"{WWW} 9 MX 2 {WWW}"])
+    assert texts(read(respond(asking, foreign, foreign.wire))) == expected
+
+
+def test_how_much_is_written_out_is_bounded() -> None:
+    """Who chooses where names stand can put one where pointers just reach it, and behind an alias do not."""
+    place = 0x3FF8
+    filler = record(0xFF00, bytes(place - 14 - 12 - 12 - len(parse_name(WWW)) - 4))
+    pointing = record(15, b"\0\1" + (0xC000 | place).to_bytes(2))
+    foreign = records(filler, record(15, b"\0\1\2mx\0"), *[pointing] * 2500)
+    message = read(respond(resolve(FRONT, "ANY", target=WWW, limit=65535), foreign, foreign.wire))
+    assert (len(message.answer), bool(message.flags & TC)) == (501, True)
+    assert texts(message)[-1] == f"{WWW} 9 MX 1 mx."
 
 
 def test_written_out_it_is_longer_than_any_message() -> None:

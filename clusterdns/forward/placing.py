@@ -1,6 +1,8 @@
 """Foreign -> octets of a response: TTLs counted down, pointers moved, cut to what the client takes."""
 
 import struct
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
@@ -15,9 +17,11 @@ from clusterdns.forward.answers import Foreign
 from clusterdns.forward.compressed import MAX_TARGET, Names
 from clusterdns.forward.rewriting import Writer
 from clusterdns.zone.names import Name
-from clusterdns.zone.prepared import QUESTION_AT, SERVFAIL, pointer, section_counts
+from clusterdns.zone.prepared import OWNER, QUESTION_AT, SERVFAIL, pointer, section_counts
 
 _TTL = struct.Struct("!I")
+_MAX_OCTETS = 0xFFFF
+_WRITTEN_OUT = 500
 _EVERYWHERE = range(HEADER_OCTETS, MAX_TARGET + 1)  # where pointers of a Foreign may lead: they have been checked
 
 
@@ -52,32 +56,62 @@ def sections(foreign: Foreign, age: int, ttl: int | None = None) -> bytes:
     return bytes(wire)
 
 
-def behind(foreign: Foreign, wire: bytes, target: Name, target_at: int, start: int) -> tuple[bytes, tuple[int, ...]]:
+def behind(
+    foreign: Foreign, wire: bytes, target: Name, target_at: int, start: int, most: int = _MAX_OCTETS
+) -> tuple[bytes, tuple[int, ...]]:
     """*wire* (its ``sections``) as it stands at *start* of a message that has *target*, the name it answers for, in
     full octets at *target_at*, 0: nowhere; and the end of each record in it.
 
-    Names are written out where a pointer cannot reach what it leads to.  Records for which no message has room then
-    are left out.
+    Whole records for which *most* octets have room; the rest is left out, and so costs nothing.
+
+    Names are written out where a pointer cannot reach what it leads to.  That takes ten times as long as to move
+    pointers, and no more than a few milliseconds of it are done: _WRITTEN_OUT records.
     """
     base = QUESTION_AT + len(target) + 4
     if target_at == QUESTION_AT and start == base:
         return wire, foreign.cuts
-    if not target_at or start + len(wire) > MAX_TARGET:
-        return _rewritten(foreign, wire, target, target_at, start)
-    octets = bytearray(wire)
-    for at in foreign.pointers:
-        leads_to = (octets[at] & 0x3F) << 8 | octets[at + 1]
-        leads_to += target_at - QUESTION_AT if leads_to < base else start - base
-        octets[at : at + 2] = pointer(leads_to)
-    return bytes(octets), foreign.cuts
+    fit = bisect_right(foreign.cuts, most)
+    moved = _moved(foreign, wire, target, target_at, start, fit)
+    return moved or _rewritten(foreign, wire, target, target_at, start, min(fit, _WRITTEN_OUT))
+
+
+def _moved(
+    foreign: Foreign, wire: bytes, target: Name, target_at: int, start: int, records: int
+) -> tuple[bytes, tuple[int, ...]] | None:
+    """So many of its first records; None where a pointer would have to reach too far.
+
+    Where *target* stands nowhere, the first owner is where it is from then on.
+    """
+    base, cuts = QUESTION_AT + len(target) + 4, foreign.cuts[:records]
+    end = cuts[-1] if cuts else 0
+    pointers: Sequence[int] = foreign.pointers[: bisect_left(foreign.pointers, end)]
+    octets, longer = bytearray(wire[:end]), 0
+    if not target_at and end:
+        if wire[:2] != OWNER:
+            return None
+        target_at, longer, pointers = start, len(target) - 2, pointers[1:]
+        octets[:2] = target
+        cuts = tuple(cut + longer for cut in cuts)
+    in_question, in_records = target_at - QUESTION_AT, start + longer - base
+    for at in pointers:
+        here = at + longer
+        leads_to = (octets[here] & 0x3F) << 8 | octets[here + 1]
+        if leads_to == base:  # the first owner
+            leads_to = start
+        else:
+            leads_to += in_question if leads_to < base else in_records
+        if leads_to > MAX_TARGET:
+            return None
+        octets[here : here + 2] = pointer(leads_to)
+    return bytes(octets), cuts
 
 
 def _rewritten(
-    foreign: Foreign, wire: bytes, target: Name, target_at: int, start: int
+    foreign: Foreign, wire: bytes, target: Name, target_at: int, start: int, records: int
 ) -> tuple[bytes, tuple[int, ...]]:
     writer = Writer(target, target_at, start)
     with suppress(PeerError):  # too long for any message: the rest of it is cut
-        _write(writer, foreign, wire, target, 0, len(foreign.cuts), same_question=True)
+        _write(writer, foreign, wire, target, 0, records, same_question=True)
     return bytes(writer.octets), tuple(writer.cuts)
 
 
@@ -111,10 +145,12 @@ def _write(
     writer: Writer, foreign: Foreign, wire: bytes, name: Name, first: int, last: int, *, same_question: bool
 ) -> None:
     """The records from number *first* to before *last* of *foreign*, which answers a question for *name*."""
-    packet = bytes(HEADER_OCTETS) + name + bytes(4) + wire
-    base = len(packet) - len(wire)
+    if first >= last:
+        return
+    base, stop = HEADER_OCTETS + len(name) + 4, foreign.cuts[last - 1]
+    packet = bytes(HEADER_OCTETS) + name + bytes(4) + wire[:stop]
     writer.read_from(packet, Names(packet, name), _EVERYWHERE, same_question=same_question)
-    pointers = [base + at for at in foreign.pointers]
+    pointers = [base + at for at in foreign.pointers[: bisect_left(foreign.pointers, stop)]]
     begin = foreign.cuts[first - 1] if first else 0
     number = 0
     for end, ttl in zip(foreign.cuts[first:last], foreign.ttls[first:last], strict=True):
@@ -148,7 +184,7 @@ def respond(
     cuts = foreign.cuts
     if chain:
         start += sum(map(len, chain))
-        wire, cuts = behind(foreign, wire, resolve.target, resolve.target_at, start)
+        wire, cuts = behind(foreign, wire, resolve.target, resolve.target_at, start, resolve.limit - start)
     rcode, error = foreign.rcode, error or foreign.error
     opt = b""
     if query.edns:
@@ -165,7 +201,7 @@ def respond(
         room = resolve.limit - start - len(opt)
         if len(wire) > room or len(cuts) < answers + authority:
             flags |= TC
-            authority, answers = 0, sum(end <= room for end in cuts[:answers])
+            authority, answers = 0, min(answers, bisect_right(cuts, room))
             wire = wire[: cuts[answers - 1]] if answers else b""
             while room < 0 and chain:
                 room += len(chain[-1])
