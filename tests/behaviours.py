@@ -125,6 +125,11 @@ def lower_case(asked: Asked) -> None:
     asked.send(asked.reply(name=asked.name.lower(), answer=[f"{asked.name.lower()} 300 A {asked.server.answer}"]))
 
 
+def upper_case(asked: Asked) -> None:
+    """The same, whatever they are asked over."""
+    asked.send(asked.reply(name=asked.name.upper(), answer=[f"{asked.name.upper()} 300 A {asked.server.answer}"]))
+
+
 def not_a_response(asked: Asked) -> None:
     asked.send(asked.wire)
 

@@ -85,6 +85,30 @@ def test_what_is_no_reply_to_it(packet: bytes) -> None:
     assert not is_bare_error(packet, SENT)
 
 
+def test_a_reply_in_another_case() -> None:
+    other = header(QR | RA) + question("WwW.example.COM")
+    assert is_reply(other, SENT, any_case=True)
+    assert not is_reply(other, SENT)
+
+
+LETTERS = query(asked("www.example.com", 0x4142), b"\x12\x34", WWW)  # a type that two letters would stand for
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        header(QR) + question("www.example.com", 0x6162),
+        header(QR) + question("www.example.con", 0x4142),
+        header(QR) + question("www.example.com", 0x4142)[:-1],
+        header(QR, ident=1) + question("www.example.com", 0x4142),
+    ],
+    ids=["another type", "another name", "a cut question", "another ID"],
+)
+def test_another_case_is_all_that_may_differ(packet: bytes) -> None:
+    assert not is_reply(packet, LETTERS, any_case=True)
+    assert is_reply(header(QR) + question("www.example.com", 0x4142), LETTERS, any_case=True)
+
+
 @given(st.binary(max_size=60))
 def test_any_octets_are_no_reply(packet: bytes) -> None:
     assert not is_reply(packet, SENT)

@@ -30,7 +30,7 @@ from clusterdns.forward.connection import Connection
 from clusterdns.forward.message import query
 from clusterdns.forward.servers import Server
 from clusterdns.forward.stream_exchange import StreamLimits
-from clusterdns.forward.tries import TryError
+from clusterdns.forward.tries import Tries, TryError
 from clusterdns.forward.upstream import Patience, Upstream
 
 WWW = "www.example.com."
@@ -247,6 +247,45 @@ def test_a_stalled_connection_gets_no_more_queries() -> None:
             fake.does = answer
             assert answered(await one.exchange(QUESTION))
         assert fake.connections == 2
+
+    running(scenario)
+
+
+def dribble(asked: Asked) -> None:
+    """A message that is announced as long as one can be, and begun."""
+    asked.write(b"\xff\xff" + asked.reply())
+
+
+def test_octets_of_a_message_that_does_not_end_are_no_life_sign() -> None:
+    async def scenario() -> None:
+        connection, later = Connection(1, 10.0, lambda _: None), asyncio.get_running_loop().time() + 100
+        sent = query(QUESTION, bytes(2), QUESTION.name)
+        asking = [asyncio.create_task(connection.ask(sent)) for _ in range(2)]
+        await asyncio.sleep(0)
+        silence = connection.silence(later)
+        framed = frame(b"another message")
+        connection.data_received(b"\0\0")
+        for at in range(len(framed)):
+            assert connection.silence(later) == silence
+            connection.data_received(framed[at : at + 1])
+        assert connection.silence(later) < silence
+        connection.fail("network", "closed")
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+def test_the_same_question_takes_another_connection() -> None:
+    async def scenario(farm: Farm) -> None:
+        fake = await farm.add(script(answer, dribble, answer))
+        async with upstream(fake.server("tcp"), reply=0.05) as one:
+            assert answered(await one.exchange(QUESTION))
+            tries = Tries()
+            with pytest.raises(TryError, match="no reply"):
+                await one.exchange(QUESTION, b"", tries)
+            assert answered(await one.exchange(QUESTION, b"", tries))
+            assert fake.connections == 2
+            assert [seen.connection for seen in fake.asked] == [1, 1, 2]
 
     running(scenario)
 

@@ -31,9 +31,10 @@ from behaviours import (
     script,
     then,
     truncate,
+    upper_case,
     wrong_case,
 )
-from farm import Behaviour, Fake, Farm, dead_port, running
+from farm import Behaviour, Fake, Farm, Transport, dead_port, running
 from packets import with_ipv6
 from replies import SOA, asked, told
 
@@ -156,11 +157,14 @@ def test_another_letter_case_is_asked_again_over_tcp(udp: Behaviour) -> None:
     running(scenario)
 
 
-def test_a_server_that_writes_names_anew_is_understood_over_tcp() -> None:
+@pytest.mark.parametrize("does", [lower_case, upper_case])
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_server_that_writes_names_anew_is_understood_over_tcp(does: Behaviour, transport: Transport) -> None:
     async def scenario(farm: Farm) -> None:
-        fake = await farm.add(lower_case)
-        async with upstream(fake.server()) as one:
+        fake = await farm.add(does)
+        async with upstream(fake.server(transport)) as one:
             assert addresses(await one.exchange(QUESTION)) == ["192.0.2.1"]
+        assert fake.asked[-1].transport == "tcp"
 
     running(scenario)
 

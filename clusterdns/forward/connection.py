@@ -30,7 +30,7 @@ class Connection(asyncio.Protocol):
         self._unsent: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self.ended = False
-        self._silent_since: float | None = None  # replies are due, and nothing has come
+        self._silent_since: float | None = None  # replies are due, and no message has come
         self._last_query = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self.answered = self.stray = 0
@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
         return len(self._waiting)
 
     def silence(self, now: float) -> float:
-        """Seconds for which nothing has come though replies are due, given up ones too."""
+        """Seconds for which no whole message has come though replies are due, given up ones too."""
         return 0.0 if self._silent_since is None else now - self._silent_since
 
     async def ask(self, sent: bytes) -> bytes:
@@ -103,14 +103,16 @@ class Connection(asyncio.Protocol):
             return
         for message in messages:
             sent, reply = self._waiting.get(message[:2], (b"", None))
-            if reply is not None and (is_reply(message, sent) or is_bare_error(message, sent)):
+            if reply is not None and (is_reply(message, sent, any_case=True) or is_bare_error(message, sent)):
                 del self._waiting[message[:2]]
                 self.answered += 1
                 if not reply.done():
                     reply.set_result(message)
             else:
                 self.stray += 1
-        self._silent_since = self._loop.time() if self._waiting else None
+        # Octets alone prove nothing: a message that never ends holds up all behind it.
+        if any(messages):
+            self._silent_since = self._loop.time() if self._waiting else None
 
     def _send(self, framed: bytes) -> None:
         self._last_query = self._loop.time()

@@ -42,17 +42,19 @@ def spell(name: Name, bits: bytes) -> bytes:
     return (int.from_bytes(name) ^ flips).to_bytes(len(name))
 
 
-def is_reply(packet: bytes, sent: bytes) -> bool:
+def is_reply(packet: bytes, sent: bytes, *, any_case: bool = False) -> bool:
     """Whether *packet* answers the query *sent*: QR, opcode, ID, one question, its octets with their case.
 
-    Anything else is somebody else's, or a forgery: it is to be ignored, and the wait goes on.
+    Anything else is somebody else's, or a forgery: it is to be ignored, and the wait goes on.  *any_case*: for where
+    nobody else can send a reply, so that the case proves nothing (RFC 4343).
     """
     if len(packet) < HEADER_OCTETS or packet[:2] != sent[:2] or packet[4:6] != b"\0\1":
         return False
     if packet[2] & (QR | OPCODE) >> 8 != QR >> 8:
         return False
     end = _question_end(sent)
-    return packet[HEADER_OCTETS:end] == sent[HEADER_OCTETS:end]
+    asked, told = sent[HEADER_OCTETS:end], packet[HEADER_OCTETS:end]
+    return told == asked or (any_case and told[-4:] == asked[-4:] and told[:-4].lower() == asked[:-4].lower())
 
 
 def is_bare_error(packet: bytes, sent: bytes) -> bool:

@@ -19,8 +19,8 @@ class StreamLimits(Struct, frozen=True):
     together: int = 100  # queries under way on one connection
     connect: float = 3.0  # seconds until a connection, and the handshake of TLS on it, must be made
     idle: float = 10.0  # seconds without a query
-    # Seconds of nothing while replies are due, after which new queries take another connection: something between may
-    # have forgotten this one.
+    # Seconds without a whole message while replies are due, after which new queries take another connection: something
+    # between may have forgotten this one, or a message on it does not end.
     stalled: float = 1.0
 
 
@@ -45,20 +45,22 @@ class StreamExchange:
         self._gone = asyncio.Event()  # one of them
         self.reused = self.opened = self.stray = 0
 
-    async def ask(self, sent: bytes, again: Callable[[], None]) -> bytes:
+    async def ask(self, sent: bytes, again: Callable[[], None], tried: set[int] | None = None) -> bytes:
         """The reply to the query *sent*, whose ID is chosen here, however long it takes: cancel it.
 
         Upstreams close connections when they like.  A query that is lost with one is sent once more, over a newer one;
-        *again* is called before, and may raise TryError.  Raises TryError for what the network reports.
+        *again* is called before, and may raise TryError.  *tried*: numbers of connections that this question has gone
+        over already, and does not again; those of now are added.  Raises TryError for what the network reports.
         """
-        connection = self._take()
+        tried = set() if tried is None else tried
+        connection = self._take(tried)
         try:
             return await connection.ask(sent)
         except TryError:
             if not connection.used:
                 raise
         again()
-        return await self._take(connection.number).ask(sent)
+        return await self._take(tried, connection.number).ask(sent)
 
     async def close(self) -> None:
         """What is under way fails."""
@@ -74,22 +76,28 @@ class StreamExchange:
     def __len__(self) -> int:
         return len(self._connections)
 
-    def _take(self, after: int = 0) -> Connection:
+    def _take(self, tried: set[int], after: int = 0) -> Connection:
         """One with room, or a new one.  *after*: the number of one that broke; those before it are as old or older."""
+        connection = self._free(tried, after) or self._open()
+        tried.add(connection.number)
+        return connection
+
+    def _free(self, tried: set[int], after: int) -> Connection | None:
         now = asyncio.get_running_loop().time()
         for connection in self._connections:
             if (
                 not connection.ended
                 and connection.number > after
+                and connection.number not in tried
                 and connection.under_way < self._together
                 and connection.silence(now) < self._limits.stalled
             ):
                 self.reused += 1
                 return connection
-        self.opened += 1
-        return self._open()
+        return None
 
     def _open(self) -> Connection:
+        self.opened += 1
         self._opened += 1
         connection = Connection(self._opened, self._limits.idle, self._lost)
         self._connections.append(connection)

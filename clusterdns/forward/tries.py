@@ -1,6 +1,6 @@
 """What can come of asking an upstream once, and how often one may."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Literal
 
 from clusterdns.errors import BackendError
@@ -23,10 +23,11 @@ class TryError(BackendError):
 
 
 class Tries:
-    """Counts the queries that one question causes."""
+    """Counts the queries that one question causes.  *connections*: of each upstream, the numbers of those it took."""
 
     def __init__(self) -> None:
         self._made: Counter[tuple[object, Transport]] = Counter()
+        self.connections: defaultdict[object, set[int]] = defaultdict(set)
 
     def take(self, upstream: object, transport: Transport) -> None:
         """Raises TryError when there were enough."""

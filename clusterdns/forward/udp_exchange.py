@@ -8,7 +8,6 @@ import socket
 from functools import cache
 from itertools import pairwise
 
-from clusterdns.engine.gate import HEADER_OCTETS
 from clusterdns.forward.message import is_bare_error, is_reply
 from clusterdns.forward.tries import TryError
 
@@ -89,7 +88,7 @@ class UdpExchange:
                 return
             if is_reply(packet, sent) or is_bare_error(packet, sent):
                 reply.set_result(packet)
-            elif packet[:2] == sent[:2] and is_reply(_lowered(packet), _lowered(sent)):
+            elif is_reply(packet, sent, any_case=True):
                 reply.set_exception(NearMiss())
             else:
                 self.stray += 1
@@ -132,7 +131,3 @@ def _bind_random(sock: socket.socket) -> None:
                 raise
         else:
             return
-
-
-def _lowered(packet: bytes) -> bytes:
-    return packet[:HEADER_OCTETS] + packet[HEADER_OCTETS:].lower()

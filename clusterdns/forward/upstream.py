@@ -182,7 +182,7 @@ class Upstream:
         sent = query(question, self._random(2), name, options, edns=edns)
         if transport == "udp":
             return await self.datagrams.ask(sent), sent
-        packet = await self.streams.ask(sent, lambda: tries.take(self, transport))
+        packet = await self.streams.ask(sent, lambda: tries.take(self, transport), tries.connections[self])
         return packet, packet[:2] + sent[2:]
 
     def _replied(self) -> None:
