@@ -76,6 +76,11 @@ def bare(rcode: int) -> Behaviour:
     return lambda asked: asked.send(asked.wire[:2] + bytes((0x80, rcode)) + bytes(8))
 
 
+def bare_with_opt(rcode: int) -> Behaviour:
+    """The same with the OPT of the query."""
+    return lambda asked: asked.send(asked.wire[:2] + bytes((0x80, rcode)) + bytes(7) + b"\1" + opt())
+
+
 def no_edns(asked: Asked) -> None:
     """As servers do that are older than EDNS."""
     asked.send(asked.reply(rcode=FORMERR, edns=b"")) if asked.edns else answer(asked)

@@ -120,6 +120,9 @@ def test_a_bare_error(rcode: int) -> None:
     packet = header(QR | RD | rcode, (0, 0, 0, 0))
     assert is_bare_error(packet, SENT)
     assert not is_reply(packet, SENT)
+    with_opt = header(QR | RD | rcode, (0, 0, 0, 1)) + opt(options=option(10, b"12345678"))
+    assert is_bare_error(with_opt, SENT)
+    assert not is_reply(with_opt, SENT)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +133,18 @@ def test_a_bare_error(rcode: int) -> None:
         header(1, (0, 0, 0, 0)),
         header(QR | 1, (0, 0, 0, 0), ident=1),
         header(QR | 1, (1, 0, 0, 0)),
-        header(QR | 1, (0, 0, 0, 1)) + opt(),
+        header(QR | 1, (0, 0, 0, 1)),
+        header(QR | 1, (0, 0, 0, 1)) + opt()[:-1],
+        header(QR | 1, (0, 0, 0, 1)) + opt() + b"\0",
+        header(QR | 1, (0, 0, 0, 2)) + opt() * 2,
+        header(QR | 1, (0, 0, 1, 0)) + opt(),
+        header(QR | 1, (0, 0, 0, 1)) + opt()[:5] + b"\1" + opt()[6:],
+        header(QR | 1, (0, 0, 0, 1)) + b"\0\0\1" + opt()[3:],
     ],
-    ids=["NOERROR", "NXDOMAIN", "a query", "another ID", "counts", "more than a header"],
+    ids=[
+        *("NOERROR", "NXDOMAIN", "a query", "another ID", "counts", "an OPT that is not there", "a cut OPT"),
+        *("octets behind it", "two OPT", "an OPT elsewhere", "an rcode of twelve bits", "another record"),
+    ],
 )
 def test_no_bare_error(packet: bytes) -> None:
     assert not is_bare_error(packet, SENT)
@@ -148,3 +160,4 @@ def test_who_knows_no_edns() -> None:
     assert refuses_edns(header(QR | 4) + SENT[12:-11])
     assert not refuses_edns(header(QR | 1, (1, 0, 0, 1)) + SENT[12:-11] + opt()), "it knows EDNS, and dislikes the rest"
     assert not refuses_edns(header(QR | 2))
+    assert refuses_edns(header(QR | 1, (0, 0, 0, 1)) + opt()), "it sends back what it does not understand"

@@ -17,6 +17,7 @@ from behaviours import (
     SERVFAIL,
     answer,
     bare,
+    bare_with_opt,
     drop,
     hold,
     lower_case,
@@ -283,12 +284,14 @@ def test_a_server_that_refuses_options_is_asked_without_them() -> None:
     running(scenario)
 
 
-def test_a_header_alone_takes_edns_away_for_this_once() -> None:
+@pytest.mark.parametrize("does", [bare(FORMERR), bare(NOTIMP), bare_with_opt(FORMERR)])
+@pytest.mark.parametrize("options", [b"", option(65313, b"12345678")])
+def test_a_header_alone_takes_edns_away_for_this_once(does: Behaviour, options: bytes) -> None:
     async def scenario(farm: Farm) -> None:
-        fake = await farm.add(script(bare(FORMERR), answer))
+        fake = await farm.add(script(does, answer))
         async with upstream(fake.server()) as one:
             for _ in range(2):
-                assert addresses(await one.exchange(QUESTION)) == ["192.0.2.1"]
+                assert addresses(await one.exchange(QUESTION, options)) == ["192.0.2.1"]
         assert [seen.edns for seen in fake.asked] == [True, False, True]
 
     running(scenario)
@@ -303,6 +306,7 @@ BAD: dict[str, tuple[Behaviour, str, str]] = {
     ),
     "cut": (nonsense, "bad", "it ends too early"),
     "a header alone": (bare(SERVFAIL), "silence", "an error without the question"),
+    "a header with an OPT": (bare_with_opt(REFUSED), "silence", "an error without the question"),
     "silence": (drop, "silence", "no reply"),
 }
 

@@ -2,16 +2,18 @@
 
 import struct
 
-from clusterdns.engine.edns import opt_record
+from clusterdns.engine.edns import OPT, opt_record
 from clusterdns.engine.gate import CD, FORMERR, HEADER, HEADER_OCTETS, NOTIMP, OPCODE, QR, RD
 from clusterdns.engine.plain import AD
 from clusterdns.engine.reply import TC
 from clusterdns.forward.answers import Question
-from clusterdns.zone.names import Name
+from clusterdns.zone.names import ROOT, Name
 from clusterdns.zone.prepared import IN, REFUSED, SERVFAIL
 
 _RCODE = 0xF
 _BARE = frozenset((FORMERR, SERVFAIL, NOTIMP, REFUSED))
+_ONE_ADDITIONAL = bytes(7) + b"\1"
+_OPT_HEAD, _OPT_NAME = 11, ROOT + OPT.to_bytes(2)
 # Lower-case letters -> the bit that makes capitals of them.  Lengths of labels are below them all.
 _CASE = bytes(0x20 if ord("a") <= octet <= ord("z") else 0 for octet in range(256))
 
@@ -58,14 +60,17 @@ def is_reply(packet: bytes, sent: bytes, *, any_case: bool = False) -> bool:
 
 
 def is_bare_error(packet: bytes, sent: bytes) -> bool:
-    """A header alone that reports an error, as old servers send it for what they do not understand.
+    """A header, alone or with an OPT, that reports an error, as some servers send it for what they do not understand.
 
     It repeats no question, so it proves less than a reply: port and ID, not the case.  Nothing of it may be kept.  It
     counts as no more than a time-out that comes early, for this one try: another try, or one without EDNS, follows.
     """
-    if len(packet) != HEADER_OCTETS or packet[:2] != sent[:2] or packet[4:] != bytes(8):
+    if len(packet) < HEADER_OCTETS or packet[:2] != sent[:2] or packet[3] & _RCODE not in _BARE:
         return False
-    return packet[2] & (QR | OPCODE) >> 8 == QR >> 8 and packet[3] & _RCODE in _BARE
+    if packet[2] & (QR | OPCODE) >> 8 != QR >> 8:
+        return False
+    counts, rest = packet[4:HEADER_OCTETS], packet[HEADER_OCTETS:]
+    return (counts == bytes(8) and not rest) or (counts == _ONE_ADDITIONAL and _is_opt(rest))
 
 
 def truncated(packet: bytes) -> bool:
@@ -74,15 +79,24 @@ def truncated(packet: bytes) -> bool:
 
 
 def refuses_edns(packet: bytes) -> bool:
-    """A reply, bare or not, of a server that does not know EDNS: FORMERR or NOTIMP, without an OPT (RFC 6891 §7)."""
-    _, flags, _, _, _, additional = HEADER.unpack_from(packet)
-    return flags & _RCODE in (FORMERR, NOTIMP) and not additional
+    """A reply of a server that does not know EDNS: FORMERR or NOTIMP, without an OPT (RFC 6891 §7).
+
+    Or a bare one: an OPT in it may be that of the query, sent back.
+    """
+    _, flags, questions, _, _, additional = HEADER.unpack_from(packet)
+    return flags & _RCODE in (FORMERR, NOTIMP) and not (questions and additional)
 
 
 def refuses_options(packet: bytes) -> bool:
     """A reply of a server that knows EDNS and does not ignore options that it does not know, as it should (§6.1.2)."""
-    _, flags, _, _, _, additional = HEADER.unpack_from(packet)
-    return bool(flags & _RCODE == FORMERR and additional)
+    _, flags, questions, _, _, additional = HEADER.unpack_from(packet)
+    return bool(flags & _RCODE == FORMERR and questions and additional)
+
+
+def _is_opt(record: bytes) -> bool:
+    """Whether it is one whole OPT without a part of an rcode (RFC 6891 §6.1)."""
+    head, octets = record[:_OPT_HEAD], record[_OPT_HEAD:]
+    return len(head) == _OPT_HEAD and head[:3] == _OPT_NAME and not head[5] and int.from_bytes(head[9:]) == len(octets)
 
 
 def _question_end(sent: bytes) -> int:
