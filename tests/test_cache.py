@@ -87,6 +87,12 @@ LIFETIMES = {
     "NXDOMAIN, at least": (nxdomain(WEB, 5), structs.replace(BOUNDS, min_ttl=30), 30, [30]),
     "the SOA may say more than MINIMUM": (structs.replace(nxdomain(WEB, 900), ttl=30), BOUNDS, 30, [30]),
     "without a SOA (RFC 2308 §5)": (foreign(WEB, (), (), 3), BOUNDS, 0, []),
+    "nor at least": (
+        structs.replace(foreign(WEB, (), (), 3), cacheable=False),
+        structs.replace(BOUNDS, min_ttl=30),
+        0,
+        [],
+    ),
 }
 
 

@@ -117,6 +117,20 @@ POSITIVE: dict[str, tuple[str, str, list[str], list[str], list[str]]] = {
             "x.e.test. 7 A 192.0.2.1",
         ],
     ),
+    "a CNAME that a DNAME makes": (
+        "x.b.test.",
+        "CNAME",
+        ["b.test. 30 DNAME c.test.", "x.b.test. 30 CNAME x.c.test."],
+        [],
+        ["b.test. 30 DNAME c.test.", "x.b.test. 30 CNAME x.c.test."],
+    ),
+    "ANY below a DNAME": (
+        "x.b.test.",
+        "ANY",
+        ["b.test. 30 DNAME c.test.", "x.b.test. 30 CNAME x.c.test.", "c.test. 30 DNAME d.test."],
+        [],
+        ["b.test. 30 DNAME c.test.", "x.b.test. 30 CNAME x.c.test."],
+    ),
     "the DNAME itself": ("b.test.", "DNAME", ["b.test. 3 DNAME c.test."], [], ["b.test. 3 DNAME c.test."]),
     "the root": (".", "NS", [". 5 NS a.test.", ". 5 NS b.test."], [], [". 5 NS a.test.", ". 5 NS b.test."]),
     "an unknown type": (
@@ -234,10 +248,24 @@ SIGNED: dict[str, tuple[int, list[str], list[str], list[str]]] = {
         [],
         [ADDRESS, signature(WWW, "A")],
     ),
+    "signatures alone": (0, [signature(WWW, "A")], [*SIGNED_SOA, *PROOF], [*SIGNED_SOA, *PROOF]),
+    "a signature behind an alias": (
+        0,
+        [LINK, signature(WWW, "CNAME"), signature("web.example.net.", "A")],
+        [],
+        [LINK, signature(WWW, "CNAME")],
+    ),
+    "proofs of another zone": (
+        3,
+        [],
+        [*SIGNED_SOA, *PROOF, "org. 60 NSEC net. A", signature("org.", "NSEC", 60)],
+        [*SIGNED_SOA, *PROOF],
+    ),
+    "proofs that nothing signed needs": (0, [ADDRESS], PROOF, [ADDRESS]),
     "signatures of other names": (0, [ADDRESS, signature("example.org.", "A")], [], [ADDRESS]),
     "NXDOMAIN": (3, [], [*SIGNED_SOA, *PROOF], [*SIGNED_SOA, *PROOF]),
     "NXDOMAIN with name servers between": (3, [], [NS, *SIGNED_SOA, NS, *PROOF], [*SIGNED_SOA, *PROOF]),
-    "a signed SOA of another zone": (3, [], ["org. 5 SOA a. b. 1 2 3 4 5", signature("org.", "SOA"), NSEC], [NSEC]),
+    "a signed SOA of another zone": (3, [], ["org. 5 SOA a. b. 1 2 3 4 5", signature("org.", "SOA"), NSEC], []),
     "a DNAME": (
         0,
         [
@@ -266,6 +294,22 @@ def test_with_do(rcode: int, answer: list[str], authority: list[str], expected: 
     foreign, records = taken(WWW, "A", packet, do=True)
     assert records == plainly(expected)
     assert foreign.authentic
+
+
+@pytest.mark.parametrize(
+    ("rcode", "answer", "authority", "cacheable"),
+    [(0, [ADDRESS], [], True), (0, [f"{WWW} 0 A 192.0.2.1"], [], True), (3, [], [SOA], True), (0, [LINK], [], True),
+     (0, [], [], False), (3, [], [], False), (3, [LINK], [], False)],
+)  # fmt: skip
+def test_what_may_be_kept(rcode: int, answer: list[str], authority: list[str], cacheable: bool) -> None:
+    """Not a denial without a SOA (RFC 2308 §5); that there is no TTL is another thing."""
+    foreign, _ = taken(WWW, "A", reply(WWW, "A", answer, authority, rcode=rcode))
+    assert foreign.cacheable is cacheable
+
+
+def test_an_alias_whose_target_is_denied_is_an_answer_to_who_asks_for_aliases() -> None:
+    foreign, records = taken(WWW, "CNAME", reply(WWW, "CNAME", [LINK], [SOA], rcode=3))
+    assert (foreign.rcode, records) == (0, plainly([LINK]))
 
 
 def test_partial() -> None:
@@ -490,7 +534,8 @@ TEXTS = [" ".join(f'"{number:03d}{"x" * 200}"' for number in range(one, one + 12
 
 def test_a_large_one() -> None:
     """Names that stand too far behind for a pointer, and none of it lost."""
-    answer = [LINK, *(f"web.example.net. 9 TXT {one}" for one in TEXTS), signature("web.example.net.", "TXT", 9)]
+    signed = signature("web.example.net.", "TXT", 9).replace(" example.com.", " example.net.")
+    answer = [LINK, *(f"web.example.net. 9 TXT {one}" for one in TEXTS), signed]
     proofs = [f"n{number}.example.net. 9 NSEC m{number}.example.net. A" for number in range(50)]
     foreign, records = taken(WWW, "TXT", reply(WWW, "TXT", answer, proofs), do=True)
     assert len(foreign.wire) > 55_000

@@ -40,6 +40,7 @@ class Foreign(Struct, frozen=True, gc=False):
     end: Name  # lower case: the last name of its alias chain
     error: tuple[int, str] | None = None  # the Extended DNS Error that came with it
     partial: bool = False  # the chain leads to *end*, and nothing is said of what is there: to be asked for
+    cacheable: bool = True
 
 
 class Unresolved(BackendError):  # noqa: N818 - nothing is wrong with us

@@ -24,8 +24,9 @@ class Chain(Struct, frozen=True, gc=False):
 def follow(answer: Sequence[Record], question: Question, rcode: int) -> Chain:
     """Records of other owners and types are left out, and signatures unless DO or the question asks for them.
 
-    A DNAME counts where a CNAME follows from it (RFC 6672 §3.1), or where it cannot, for the name would be too long
-    (YXDOMAIN).  Of several CNAMEs at one name the first counts.  Raises PeerError for a loop and over MAX_LINKS links.
+    A DNAME counts where a CNAME follows from it (RFC 6672 §3.1), be that what is asked for or not, or where it cannot,
+    for the name would be too long (YXDOMAIN).  Of several CNAMEs at one name the first counts.  Raises PeerError for a
+    loop and over MAX_LINKS links.
     """
     aliases: dict[Name, Record] = {}
     dnames: dict[Name, Record] = {}
@@ -40,7 +41,8 @@ def follow(answer: Sequence[Record], question: Question, rcode: int) -> Chain:
         _extend(chain, aliases, final)
     places = {(name, CNAME): number for number, name in enumerate(chain[:-1])} if aliases else {}
     if dnames:
-        _add_dnames(places, dnames, chain, aliases, rcode)
+        told = chain if question.rtype in (CNAME, ANY) else chain[:-1]
+        _add_dnames(places, dnames, chain, {name: aliases[name] for name in told if name in aliases}, rcode)
     places[chain[-1], question.rtype] = len(chain) - 1
     return _select(answer, question, chain, places, aliases)
 
@@ -69,8 +71,8 @@ def _add_dnames(
             dname = dnames.get(Name(name[at:]))
             if dname is None:
                 continue
-            last = number == len(chain) - 1
-            if rcode == YXDOMAIN if last else aliases[name].target == name[:at] + dname.target:
+            alias, last = aliases.get(name), number == len(chain) - 1
+            if (rcode == YXDOMAIN and last) or (alias and alias.target == name[:at] + dname.target):
                 places.setdefault((dname.owner, DNAME), number)
 
 
@@ -97,11 +99,22 @@ def _select(
         if rtype == CNAME and aliases[owner] is not record:
             continue
         if not found:
-            found = asked == ANY or (rtype == asked and owner == end)
+            found = owner == end and asked in (rtype, ANY)
         if place < last:
             ordered = False
         last = place
         kept.append((place, record))
     if not ordered:
         kept.sort(key=lambda each: each[0])
-    return Chain(end, len(chain) - 1, found, [record for _, record in kept])
+    records = [record for _, record in kept]
+    return Chain(end, len(chain) - 1, found, _whole(records, asked) if question.dnssec_ok else records)
+
+
+def _whole(records: list[Record], asked: int) -> list[Record]:
+    """Without signatures of what is not there: they answer nothing."""
+    there = {(record.owner, record.rtype) for record in records}
+    return [
+        record
+        for record in records
+        if record.rtype not in (RRSIG, SIG) or asked in (record.rtype, ANY) or (record.owner, record.covered) in there
+    ]

@@ -88,6 +88,9 @@ def is_denial(question: Question, foreign: Foreign) -> bool:
 
 
 def lifetime(foreign: Foreign, bounds: Bounds, *, denial: bool) -> int:
+    """0: it is for this one time; *bounds* stretch only what may be kept."""
+    if not foreign.cacheable:
+        return 0
     most = bounds.max_negative_ttl if denial else bounds.max_ttl
     return min(max(foreign.ttl, bounds.min_ttl), most)
 

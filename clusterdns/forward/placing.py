@@ -138,6 +138,7 @@ def continued(first: Foreign, name: Name, second: Foreign) -> Foreign:
         second.end,
         second.error or first.error,
         second.partial,
+        first.cacheable and second.cacheable,
     )
 
 

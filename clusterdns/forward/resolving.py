@@ -72,7 +72,7 @@ class Resolver:
             if further.rcode not in ANSWERS:
                 raise Unresolved(*(further.error or no_answer(further.rcode)))
             foreign = continued(foreign, question.name, further)
-        if foreign.rcode == NXDOMAIN and self._routes.is_above(foreign.end):
+        if foreign.rcode == NXDOMAIN and self._routes.has_names(foreign.end, question.rtype):
             return structs.replace(foreign, rcode=NOERROR, authentic=False)
         return foreign
 
@@ -145,6 +145,7 @@ def _cut(foreign: Foreign, answers: int, end: Name) -> Foreign:
         ttl=min(int.from_bytes(foreign.wire[at : at + 4]) for at in ttls),
         end=end,
         partial=True,
+        cacheable=True,
     )
 
 

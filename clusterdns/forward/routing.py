@@ -67,6 +67,10 @@ class Routes:
             return self._of_delegation(name, route)
         return route
 
+    def has_names(self, name: Name, rtype: int) -> bool:
+        """Whether it is known to exist, whatever those say who are asked for its records of *rtype*."""
+        return self.is_above(name) or (rtype == DS and _longest(name, self._routes).suffix == name)
+
     def is_above(self, name: Name) -> bool:
         """Whether a zone of ours or a stub domain is below it, so that it exists, whoever denies it (RFC 8020)."""
         return name in self._above

@@ -13,6 +13,7 @@ from clusterdns.forward.compressed import Names
 from clusterdns.forward.following import Chain, follow
 from clusterdns.forward.rewriting import Writer
 from clusterdns.forward.sections import (
+    CNAME,
     NS,
     NSEC,
     NSEC3,
@@ -23,8 +24,8 @@ from clusterdns.forward.sections import (
     read_opt,
     read_records,
 )
-from clusterdns.zone.names import ROOT, Name
-from clusterdns.zone.prepared import ANY, IN, NOERROR, QUESTION_AT
+from clusterdns.zone.names import ROOT, Name, is_below
+from clusterdns.zone.prepared import ANY, IN, NOERROR, NXDOMAIN, QUESTION_AT
 
 MAX_TTL = 0x7FFFFFFF
 ERROR_CHARACTERS = 200  # of the text of an Extended DNS Error
@@ -93,6 +94,8 @@ def _foreign(
     error: tuple[int, str] | None,
 ) -> Foreign:
     links, found = chain.links, chain.found
+    if found and rcode == NXDOMAIN and question.rtype == CNAME:
+        rcode = NOERROR  # it was meant for where the alias leads, which is not asked for
     if found and rcode != NOERROR:
         raise PeerError("no such name, and records of it")
     soa = None if found else _soa(authority, chain.end)
@@ -102,16 +105,17 @@ def _foreign(
             raise LameError("a referral")
         if not flags & RA:
             raise LameError("neither authority nor recursion")
-    proofs = _authority(authority, soa, question) if authority else []
+    proofs = _authority(authority, soa, question, chain.records) if authority else []
     records = chain.records + proofs
     minimum = int.from_bytes(packet[soa.stop - 4 : soa.stop]) if soa else MAX_TTL
     ttls = _ttls(records, soa, minimum)
-    cacheable = found or soa or (silent and links)
+    cacheable = bool(found or soa or (silent and links))  # RFC 2308 §5
     least = min(ttls) if ttls and cacheable else 0
     wire, cuts, at, pointers = _taken(_patched(packet, question, names, records, ttls), question, names, records)
     counts = len(chain.records), len(proofs)
     partial = silent and links > 0
-    return Foreign(rcode, flags & AD > 0, wire, *counts, cuts, at, pointers, least, chain.end, error, partial)
+    authentic = flags & AD > 0
+    return Foreign(rcode, authentic, wire, *counts, cuts, at, pointers, least, chain.end, error, partial, cacheable)
 
 
 def _soa(authority: Sequence[Record], end: Name) -> Record | None:
@@ -125,16 +129,24 @@ def _soa(authority: Sequence[Record], end: Name) -> Record | None:
     return None
 
 
-def _authority(authority: Sequence[Record], soa: Record | None, question: Question) -> list[Record]:
-    """The SOA of a negative answer, and with DO what proves it, or that an answer comes from a wildcard."""
+def _authority(
+    authority: Sequence[Record], soa: Record | None, question: Question, answer: Sequence[Record]
+) -> list[Record]:
+    """The SOA of a negative answer, and with DO what proves it, or that an answer comes from a wildcard.
+
+    Proofs are those of the zones that the SOA and the signatures of the answer name.
+    """
     if not question.dnssec_ok:
         return [soa] if soa else []
+    zones = {record.target for record in answer if record.rtype == RRSIG} | ({soa.owner} if soa else set())
     return [
         record
         for record in authority
         if record is soa
-        or record.rtype in _PROOFS
-        or (record.rtype == RRSIG and record.covered in _PROOFS)
+        or (
+            (record.rtype in _PROOFS or record.covered in _PROOFS)
+            and any(is_below(record.owner, zone) for zone in zones)
+        )
         or (soa and record.rtype == RRSIG and record.covered == SOA and record.owner == soa.owner)
     ]
 
