@@ -1,5 +1,6 @@
 """Every error raised on purpose, by who must act.  Anything else that escapes is a bug."""
 
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -42,6 +43,11 @@ def printable(text: str) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def moment(seconds: float) -> str:
+    """``2026-01-15T10:00:00Z`` of Unix seconds: how messages tell since when."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def shortened(text: str, most: int = 400) -> str:

@@ -14,10 +14,9 @@ from msgspec import Struct
 
 from clusterdns.cluster.events import Kind, LiveSource, Replace, Requests
 from clusterdns.cluster.model import Key, Object
-from clusterdns.errors import OperatorError
+from clusterdns.errors import OperatorError, moment
 from clusterdns.publish import Publisher
 from clusterdns.sources.snapshot import Identity, Objects, SnapshotFile, SnapshotKeeper, fingerprints
-from clusterdns.views.ages import moment
 
 logger = logging.getLogger("clusterdns")
 
@@ -153,19 +152,17 @@ class Live:
         lag = self.lag()
         if not most or lag is None or lag <= most:
             return []
-        return [f"kubernetes: no word from the API for {lag:.0f} s (max_staleness {most:g} s){self._errors()}"]
+        return [f"kubernetes: no word from the API for {lag:.0f} s (max_staleness {most:g} s)"]
 
     def notes(self) -> list[str]:
-        """What is wrong, a line each."""
+        """What is wrong, a line each: one where it is the same with all kinds."""
         status = self._source.status()
         found = [f"kubernetes: serving the snapshot of {self.snapshot}: {status.unsynced()}"] if self.snapshot else []
-        return found + [f"kubernetes: {one.kind}: {one.error}" for one in status.kinds if one.synced and one.error]
-
-    def _errors(self) -> str:
-        """The last ones."""
-        status = self._source.status()
-        told = dict.fromkeys(filter(None, (status.error, *(one.error for one in status.kinds))))
-        return f": {', '.join(told)}" if told else ""
+        if status.error:
+            faults = [f" {status.told}"] if status.synced else []
+        else:
+            faults = [f" ({one.kind}) {one.told}" for one in status.kinds if one.synced and one.error]
+        return found + [f"kubernetes: the API cannot be followed{one}; what is known is served on" for one in faults]
 
     async def _restore(self, objects: Objects, written: float | None) -> None:
         self._restoring, self._written = True, written

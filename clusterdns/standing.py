@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from clusterdns.views.ages import moment
+from clusterdns.errors import moment
 
 logger = logging.getLogger("clusterdns")
 

@@ -107,6 +107,23 @@ def test_who_is_not_trusted(pairs: Callable[[str], Pair]) -> None:
     run(FakeApi(serving(pair)), main)
 
 
+@pytest.mark.parametrize(
+    ("server", "proxy", "said"),
+    [
+        (NOWHERE, "", f"{NOWHERE} cannot be reached: Connection refused; look whether the API server runs"),
+        (NOWHERE, "http://127.0.0.1:2", "the proxy 127.0.0.1:2 cannot be reached: Connection refused; look"),
+        ("https://nobody.invalid:6443", "", "https://nobody.invalid:6443 cannot be reached: "),
+    ],
+)
+def test_who_cannot_be_reached_is_told_in_words_of_ours(server: str, proxy: str, said: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        asyncio.run(listed(Access(server, proxy=proxy)))
+    assert caught.value.reason is Reason.REFUSED
+    assert str(caught.value).startswith(said)
+    assert "ssl:" not in str(caught.value)
+    assert "Errno" not in str(caught.value)
+
+
 def test_silence_ends_a_watch_and_what_comes_before_costs_no_timers(monkeypatch: pytest.MonkeyPatch) -> None:
     timers: list[int] = []
     watch = Stream._watch

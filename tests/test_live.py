@@ -307,6 +307,60 @@ def test_a_snapshot_that_was_not_confirmed_is_not_written_anew(tmp_path: Path) -
     asyncio.run(main())
 
 
+def test_an_api_that_goes_away_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same in the log, at ``/ready?verbose`` and by ``status``: what, since when, and where to look."""
+
+    async def story(life: Life) -> None:
+        await life.ready()
+        assert await life.get("/ready?verbose") == (200, "OK")
+        await life.api.stop()
+
+        async def told() -> bool:
+            return "cannot be followed since" in (await life.get("/ready?verbose"))[1]  # not of one kind alone
+
+        await life.until(told)
+        fault = f"{life.api.url} cannot be reached: Connection refused; look whether the API server runs"
+        status, text = await life.get("/ready?verbose")
+        assert status == 200
+        since = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+        begin = f"OK\nkubernetes: the API cannot be followed since {since}: {re.escape(fault)}"
+        assert re.match(begin, text), text
+        assert text.endswith("; what is known is served on")
+        assert await life.command("status") == 0
+        shown = capsys.readouterr().out
+        assert text.splitlines()[1] in shown
+        assert shown.count(fault) == 1
+        [line] = [line for line in caplog.messages if "cannot be followed" in line]
+        assert line.startswith(f"the Kubernetes API cannot be followed: {fault}")
+        await life.api.start()
+
+        async def well() -> bool:
+            return await life.get("/ready?verbose") == (200, "OK")
+
+        await life.until(well)
+
+    live(tmp_path, story)
+
+
+def test_a_server_that_never_reached_its_api_says_so_in_one_line(tmp_path: Path) -> None:
+    async def main() -> None:
+        await living(tmp_path, await away(cluster()), story)
+
+    async def story(life: Life) -> None:
+        async def told() -> bool:
+            return "not listed yet: Namespace, Service, EndpointSlice; since " in (await life.get("/ready"))[1]
+
+        await life.until(told)
+        status, text = await life.get("/ready?verbose")
+        assert status == 503
+        assert text.count("cannot be reached: Connection refused; look whether") == 1
+        assert len(text.splitlines()) == 1
+
+    asyncio.run(main())
+
+
 def test_max_staleness(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is known is answered all the same."""
 

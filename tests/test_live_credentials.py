@@ -92,7 +92,7 @@ def test_after_the_first_patience(
 
     with caplog.at_level(logging.INFO):
         with_plugin(tmp_path, story, monkeypatch)
-    assert f"cannot be followed (Namespace): {tmp_path}/kubeconfig" in caplog.text
+    assert f"cannot be followed: {tmp_path}/kubeconfig" in caplog.text
     assert "followed again" in caplog.text
 
 

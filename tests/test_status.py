@@ -53,6 +53,20 @@ kubernetes   EndpointSlice   no       0         <never>   <none>
     assert status_text(LIVE) == expected
 
 
+def test_what_is_wrong_with_all_kinds_is_told_once() -> None:
+    error = "https://10.0.0.1:6443 cannot be reached: Connection refused; look whether it runs"
+    kinds = [replace(one, error=error, error_since=1_800_000_060.0) for one in KINDS]
+    source = replace(LIVE.source, kinds=tuple(kinds), error=error, error_since=1_800_000_000.0)
+    assert source.unsynced() == f"not listed yet: EndpointSlice; since 2027-01-15T08:00:00Z: {error}"
+    text = status_text(replace(LIVE, source=source, reasons=(f"kubernetes: {source.unsynced()}",)))
+    assert text.count("Connection refused") == 1
+    assert text.count("see above") == 3
+    kinds = [replace(KINDS[0], synced=False, error=error, error_since=1_800_000_060.0), *KINDS[1:]]
+    assert replace(source, kinds=tuple(kinds), error="").unsynced() == (
+        f"not listed yet: Namespace (since 2027-01-15T08:01:00Z: {error}), EndpointSlice"
+    )
+
+
 def test_a_snapshot_is_told_first() -> None:
     text = status_text(replace(LIVE, ready=True, reasons=(), notes=("a note",), snapshot="2026-11-21T05:00:00Z"))
     assert "Snapshot:   of 2026-11-21T05:00:00Z: what is served is this old\n" in text

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from msgspec import Struct
 
 from clusterdns.cluster.model import Key, Object
-from clusterdns.errors import Problem
+from clusterdns.errors import Problem, moment
 from clusterdns.histogram import Histogram
 
 # Kinds as sources name them: the API's, so "Deployment" and not "Workload".
@@ -51,6 +51,12 @@ class KindStatus(Struct, frozen=True):
     restarts: dict[str, int] = {}  # of the watch, by reason
     relists: dict[str, int] = {}  # by reason
     unreadable: int = 0  # objects that are kept as they were because what came of them cannot be read
+    error_since: float | None = None  # Unix seconds: when *error*, or another before it, began
+
+    @property
+    def told(self) -> str:
+        """``since 2026-01-15T10:00:00Z: https://10.96.0.1: ...``; "" where there is no error."""
+        return _since(self.error_since, self.error)
 
 
 class SourceStatus(Struct, frozen=True):
@@ -64,13 +70,28 @@ class SourceStatus(Struct, frozen=True):
     files: int = 0  # of manifests
     scan_seconds: float = 0.0  # that the last look at them took
     lag: float | None = None  # seconds: the greatest of the kinds, or since the last look began; None: never
+    error_since: float | None = None  # Unix seconds: when it began with the first of the kinds
+
+    @property
+    def told(self) -> str:
+        """As that of a kind."""
+        return _since(self.error_since, self.error)
 
     def unsynced(self) -> str:
         """Which kinds are missing and why, for a person; "" where none is."""
         if self.synced:
             return ""
-        missing = [f"{one.kind}{f' ({one.error})' if one.error else ''}" for one in self.kinds if not one.synced]
-        return f"not listed yet: {', '.join(missing)}" if missing else self.error or "the first scan is not finished"
+        missing = [one for one in self.kinds if not one.synced]
+        if not missing:
+            return self.error or "the first scan is not finished"
+        if self.error:
+            return f"not listed yet: {', '.join(one.kind for one in missing)}; {self.told}"
+        kinds = [f"{one.kind}{f' ({one.told})' if one.error else ''}" for one in missing]
+        return f"not listed yet: {', '.join(kinds)}"
+
+
+def _since(at: float | None, error: str) -> str:
+    return error if at is None or not error else f"since {moment(at)}: {error}"
 
 
 class Requests(NamedTuple):

@@ -21,11 +21,6 @@ def parse_time(timestamp: object) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def moment(seconds: float) -> str:
-    """``2026-01-15T10:00:00Z`` of Unix seconds."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def rfc1123(timestamp: object) -> str:
     """``Thu, 15 Jan 2026 10:00:00 +0000``; Go's zero time for none."""
     found = parse_time(timestamp)

@@ -78,7 +78,8 @@ def _lines(status: Status) -> list[str]:
 def _rows(status: Status) -> Iterator[tuple[str, ...]]:
     source = status.source
     for one in source.kinds:
-        yield source.name, one.kind, _yes(one.synced), str(one.objects), _lag(one.lag), one.error or "<none>"
+        error = "see above" if source.error else one.error or "<none>"
+        yield source.name, one.kind, _yes(one.synced), str(one.objects), _lag(one.lag), error
     if not source.kinds:
         yield source.name, "files", _yes(source.synced), str(source.files), _lag(source.lag), source.error or "<none>"
 

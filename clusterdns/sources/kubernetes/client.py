@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import socket
 import ssl
 import time
@@ -236,16 +237,40 @@ class Client:
         return self._session
 
 
+_TRUST = "check certificate-authority and the server's name"
+_WAY = "look whether the API server runs, and whether its address and the way to it are right"
+_NAME = "look whether its name is right, and whether this machine's resolver knows it"
+
+
+def _fault_of(error: OSError) -> str:
+    """In the words of the system, without those of libraries on the way."""
+    if isinstance(error, socket.gaierror):
+        return error.strerror or "its name is not known"
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _tls_fault(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> str:
+    cause = error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else error.os_error
+    return getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or str(cause)
+
+
 @contextmanager
 def _told(where: str) -> Iterator[None]:
     """What aiohttp raises, in words of ours."""
     try:
         yield
     except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
-        text = f"{where}: its certificate is not trusted: {error}; check certificate-authority and the server's name"
+        text = f"{where}: its certificate is not trusted: {_tls_fault(error)}; {_TRUST}"
         raise ApiError(Reason.UNTRUSTED, printable(shortened(text))) from None
-    except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-        raise ApiError(Reason.REFUSED, printable(shortened(str(error)))) from None
+    except aiohttp.ConnectionTimeoutError:
+        raise ApiError(
+            Reason.REFUSED, f"{where} cannot be reached: no connection within {CONNECT:g} s; {_WAY}"
+        ) from None
+    except aiohttp.ClientConnectorError as error:
+        who = f"the proxy {error.host}:{error.port}" if isinstance(error, aiohttp.ClientProxyConnectionError) else where
+        named = isinstance(error, aiohttp.ClientConnectorDNSError)
+        text = f"{who} cannot be reached: {_fault_of(error.os_error)}; {_NAME if named else _WAY}"
+        raise ApiError(Reason.REFUSED, printable(shortened(text))) from None
     except aiohttp.ServerTimeoutError as error:
         raise ApiError(Reason.SILENT, printable(f"{where}: {error}")) from None
     except (aiohttp.ClientError, OSError) as error:

@@ -26,6 +26,12 @@ class Reason(StrEnum):
     BUG = "bug"  # ours
 
 
+# With these it is the same for all kinds of objects.
+OF_THE_WAY = frozenset(
+    (Reason.REFUSED, Reason.CUT, Reason.SILENT, Reason.UNTRUSTED, Reason.UNAUTHORIZED, Reason.CREDENTIALS)
+)
+
+
 class ApiError(BackendError):
     """It ended; *text* tells how in the words of a person."""
 

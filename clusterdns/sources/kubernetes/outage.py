@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from clusterdns.sources.kubernetes.faults import ApiError, Reason
+from clusterdns.sources.kubernetes.faults import OF_THE_WAY, ApiError, Reason
 
 logger = logging.getLogger("clusterdns.kubernetes")
 
@@ -26,7 +26,8 @@ class Outage:
         if fault.reason not in self._told:
             self._told.add(fault.reason)
             meanwhile = "what is known is served on" if self.knows_something else "nothing is served yet"
-            logger.warning("the Kubernetes API cannot be followed (%s): %s; %s", kind, fault, meanwhile)
+            of = "" if fault.reason in OF_THE_WAY else f" ({kind})"
+            logger.warning("the Kubernetes API cannot be followed%s: %s; %s", of, fault, meanwhile)
 
     def well(self, kind: str) -> None:
         self._troubled.discard(kind)

@@ -82,6 +82,7 @@ class Reflector:
         self._compare_now = asyncio.Event()
         self._last: ApiError | None = None
         self._error = ""
+        self._error_since: float | None = None  # Unix seconds
         self._event_at: float | None = None
         self._told_at: float | None = None  # when the server last said how far it is
         self._resumed_at: float | None = None  # when it last began to tell what happened since
@@ -121,6 +122,7 @@ class Reflector:
             dict(self.restarts),
             dict(self.relists),
             len(self.store.unreadable),
+            self._error_since,
         )
 
     async def _until_fault(self) -> ApiError:
@@ -152,6 +154,8 @@ class Reflector:
         self._last = fault
         if not self._reached or self._backoff.count(fault.reason) >= _STORM:
             self._error = printable(shortened(str(fault)))
+            if self._error_since is None:
+                self._error_since = self._around.clock.wall()
             self._around.outage.trouble(self.resource.kind, fault)
         else:
             logger.debug("%s: %s", self.resource.path, fault)
@@ -307,7 +311,7 @@ class Reflector:
         return self._last is not None and self._last.streamed
 
     def _well(self) -> None:
-        self._error = ""
+        self._error, self._error_since = "", None
         self._around.outage.well(self.resource.kind)
 
     def _selected(self, parameters: dict[str, str]) -> dict[str, str]:

@@ -69,6 +69,7 @@ class Kubernetes:
     def status(self) -> SourceStatus:
         kinds = tuple(one.status() for one in self._reflectors)
         errors = {one.error for one in kinds}
+        begins = [one.error_since for one in kinds if one.error_since is not None]
         lags = [one.lag for one in kinds if one.lag is not None]
         return SourceStatus(
             self.name,
@@ -77,6 +78,7 @@ class Kubernetes:
             kinds,
             error=errors.pop() if len(errors) == 1 else "",
             lag=max(lags) if len(lags) == len(kinds) else None,
+            error_since=min(begins, default=None),
         )
 
     def seed(self, objects: Mapping[Kind, Sequence[Object]]) -> None:
