@@ -43,5 +43,9 @@ def refused(question: Question) -> Foreign:
     return foreign(question, (), (), 5)
 
 
+def servfail(question: Question) -> Foreign:
+    return foreign(question, (), (), 2)
+
+
 def ttls(wire: bytes, answer: Foreign) -> list[int]:
     return [int.from_bytes(wire[at : at + 4]) for at in answer.ttls]

@@ -11,7 +11,7 @@ from typing import Protocol
 from msgspec import Struct, structs
 
 from clusterdns.forward.answers import ANSWERS, Foreign, Question, Unresolved
-from clusterdns.forward.cache import MAX_FAILURE, Cache
+from clusterdns.forward.cache import Cache
 from clusterdns.forward.kept import Kept, Outcome
 from clusterdns.forward.resolving import no_answer
 from clusterdns.zone.extended_errors import NOT_READY
@@ -21,9 +21,6 @@ logger = logging.getLogger("clusterdns.forward")
 
 CLIENT_SECONDS = 1.8  # RFC 8767 §5, client response timer
 RECHECK_SECONDS = 30.0  # RFC 8767 §5, failure recheck timer
-# No name that nobody has answered for is left alone for longer: this says nothing of the name, and once somebody is
-# back, names that were asked for all the time should not be the last to be so.
-SILENCE_SECONDS = 8
 
 ENDING = Outcome(SERVFAIL, None, error=(NOT_READY, "the server is ending"))
 _TOGETHER = 32  # waiters told at a time, after which packets have their turn
@@ -206,7 +203,7 @@ class Asker:
         try:
             outcome = await self._outcome(flight)
         except Unresolved as fault:
-            outcome = self._give_up(flight, _failure(fault), SILENCE_SECONDS)
+            outcome = self._give_up(flight, _failure(fault))
         except Exception:
             logger.exception("asking others failed")
             outcome = self._give_up(flight, Outcome(SERVFAIL, None))
@@ -219,14 +216,14 @@ class Asker:
             return self._cache.put(flight.question, foreign, self._clock(), keep=not flight.let_go)
         return self._give_up(flight, Outcome(foreign.rcode, None, error=foreign.error or no_answer(foreign.rcode)))
 
-    def _give_up(self, flight: _Flight, failure: Outcome, most: int = MAX_FAILURE) -> Outcome:
+    def _give_up(self, flight: _Flight, failure: Outcome) -> Outcome:
         """A stale answer is better than none, and others are left alone for a while (RFC 8767 §5, RFC 9520)."""
         if flight.let_go:
             return failure
         question, now = flight.question, self._clock()
         kept = self._entries.get(question)
         if kept is None or kept.left(now) <= -self._cache.bounds.serve_stale:
-            self._cache.fail(question, failure, now, most)
+            self._cache.fail(question, failure, now)
             return failure
         kept.recheck = now + RECHECK_SECONDS
         return self._cache.use_stale(kept, now) if kept.left(now) <= 0 else failure

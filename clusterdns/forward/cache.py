@@ -29,7 +29,10 @@ from clusterdns.forward.placing import bounded, sections
 from clusterdns.zone.extended_errors import STALE_ANSWER, STALE_NXDOMAIN_ANSWER
 from clusterdns.zone.prepared import NXDOMAIN
 
-MIN_FAILURE, MAX_FAILURE = 1, 300  # seconds (RFC 9520 §3.2)
+# Seconds that a name is left alone for (RFC 9520 §3.2: one to 300).  Failures say little of a name, whoever reports
+# them: once its servers are back, names that were asked for all the time should not be the last to be so.
+MIN_FAILURE, MAX_FAILURE = 1, 8
+FAILURE_MEMORY = 300  # seconds after which a failure is the first one again
 RECENT = 8  # seconds of the life of a popular answer, in which its use is noted once
 STALE_TTL = 30  # seconds (RFC 8767 §4)
 
@@ -114,14 +117,12 @@ class Cache:
         kept = self.entries.get(question)
         return kept if kept and -self.bounds.serve_stale < kept.left(now) <= 0 else None
 
-    def fail(self, question: Question, outcome: Outcome, now: float, most: int = MAX_FAILURE) -> None:
-        """It failed.  It is not to be tried again for a second, and twice as long each further time (RFC 9520 §3.2),
-        but no longer than *most* seconds.
-        """
+    def fail(self, question: Question, outcome: Outcome, now: float) -> None:
+        """It failed.  It is not to be tried again for a second, and twice as long each further time, up to a bound."""
         before = self.failures.get(question)
         delay = MIN_FAILURE
-        if before and now < before.until + MAX_FAILURE:
-            delay = min(2 * before.delay, most)
+        if before and now < before.until + FAILURE_MEMORY:
+            delay = min(2 * before.delay, MAX_FAILURE)
         failure = Failure(outcome, now + delay, delay)
         if failure_octets(failure) <= self.failures.maxsize:
             self.failures[question] = failure
