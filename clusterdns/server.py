@@ -346,8 +346,9 @@ class Server:
         logger.info("settings reloaded: %s", ", ".join(differences(before, settings)))
 
     def _status(self) -> str:
-        waiting = "" if self._backend.ready else f"; {self._backend.reasons(0.0)[0]}"
-        return f"serving {what(self._backend)} on {texts(self._listeners.bound)}{waiting}"
+        waiting = [] if self._backend.ready else self._backend.reasons(0.0)
+        serving = f"serving {what(self._backend)} on {texts(self._listeners.bound)}"
+        return "; ".join([serving, *waiting, *self._refused.notes()])
 
 
 async def _hand_over(old: Backend, new: Backend) -> None:

@@ -1,6 +1,7 @@
 """The server as a process: edits, signals, faults, and other people's resolvers."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -128,6 +129,7 @@ def test_signals_end_it_with_status_0(how: signal.Signals, tmp_path: Path) -> No
     _, logged = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, logged
     assert "Traceback" not in logged
+    assert f"{how.name}: " in logged
 
 
 def test_after_sigterm_it_answers_on_and_says_that_it_is_not_ready(tmp_path: Path) -> None:
@@ -150,8 +152,10 @@ def test_after_sigterm_it_answers_on_and_says_that_it_is_not_ready(tmp_path: Pat
 
     until(refused, server)
     assert addresses(server) == BOTH
-    process.communicate(timeout=PATIENCE)  # quiet for a second: long before the 600
+    _, logged = process.communicate(timeout=PATIENCE)  # quiet for a second: long before the 600
     assert process.returncode == 0
+    assert "SIGTERM: answering until nobody has asked for 1 s, for 600 s at most (lameduck)" in logged
+    assert re.search(r"ending after \d+\.\d s, \d+ quer(y|ies) since SIGTERM: nobody asks any more", logged), logged
 
 
 def test_a_taken_port_is_one_line_and_status_2(tmp_path: Path) -> None:

@@ -125,6 +125,7 @@ def test_what_is_wrong_changes_nothing(
         assert re.match(r"settings not reloaded since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ: ", note)
         assert said in note
         assert life.server.ready_notes() == [note]
+        assert life.server._status().endswith(f"; {note}"), "for the service manager"
         assert not life.server.ready_reasons(), "the settings in use answer on"
         life.write()
         with caplog.at_level(logging.INFO):
