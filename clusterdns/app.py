@@ -4,13 +4,14 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from clusterdns.config import Settings
-from clusterdns.errors import OperatorError, Problem
+from clusterdns.config_names import odd_variables
+from clusterdns.errors import OperatorError, Problem, printable
 from clusterdns.options import controller_options, file_limits, zone_options
 from clusterdns.server import Server
 from clusterdns.sources.reading import load
@@ -29,11 +30,15 @@ logger = logging.getLogger("clusterdns")
 SWITCH_SECONDS = 0.0001
 
 
+_MOST_KINDS = 10  # that are counted one by one
+
+
 class Report(Struct, frozen=True):
     """What ``check`` found."""
 
     problems: tuple[Problem, ...]  # by path and line
     summary: str
+    settings: tuple[str, ...] = ()  # files of settings that lie among the manifests
 
 
 def serve(
@@ -46,6 +51,8 @@ def serve(
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     sys.setswitchinterval(SWITCH_SECONDS)
+    for problem in odd_variables(os.environ):
+        logger.warning("%s: %s; %s", problem.path, problem.text, problem.remedy)
 
     inherited = paired(inherited_sockets(os.environ, os.getpid()))
     loaded = with_sockets(load_settings, inherited) if inherited else load_settings
@@ -80,8 +87,11 @@ def with_sockets(load_settings: Callable[[], Settings], inherited: Pairs) -> Cal
     return loaded
 
 
-def check(paths: Sequence[str], settings: Settings) -> Report:
-    """Everything wrong with the manifests of *paths*, read once.  Raises OperatorError where one cannot be read."""
+def check(paths: Sequence[str], settings: Settings, holds_settings: Callable[[str], bool] = lambda _: False) -> Report:
+    """Everything wrong with the manifests of *paths*, read once.  Raises OperatorError where one cannot be read.
+
+    *holds_settings*: whether a file that holds no object is one of settings, and no stray.
+    """
     from clusterdns.lints.every import findings  # noqa: PLC0415 - not for a server to import
     from clusterdns.lints.scene import Scene  # noqa: PLC0415
     from clusterdns.sources.pinpoint import pinpoint  # noqa: PLC0415
@@ -90,16 +100,20 @@ def check(paths: Sequence[str], settings: Settings) -> Report:
     loaded = load(paths, limits=limits)
     world = build(loaded.objects, options, controller_options(settings))
     lints = pinpoint(findings(Scene(world.state, world.controllers, options, settings.service_cidr)), limits)
-    problems = tuple(sorted((*loaded.report.problems, *world.problems(), *lints)))
+    strays = {problem.path for problem in loaded.report.problems if problem.code == "CD107"}
+    own = tuple(sorted(filter(holds_settings, strays)))
+    told = (problem for problem in loaded.report.problems if problem.path not in own)
+    problems = tuple(sorted((*told, *world.problems(), *lints)))
     errors = sum(problem.severity == "error" for problem in problems)
     stand_ins = sum(1 for _ in world.controllers.stand_ins())
-    skipped = sum(loaded.report.skipped.values())
+    skipped = loaded.report.skipped
+    others = f"{_some(sum(skipped.values()), 'document')} of other kinds{_counted(skipped)}"
     summary = (
         f"{_some(loaded.report.files, 'file')}, {_some(len(loaded.objects), 'object')}, "
-        f"{_some(skipped, 'document')} of other kinds, {_some(stand_ins, 'stand-in pod')}: "
+        f"{others}, {_some(stand_ins, 'stand-in pod')}: "
         f"{_some(errors, 'error')}, {_some(len(problems) - errors, 'warning')}"
     )
-    return Report(problems, summary)
+    return Report(problems, summary, own)
 
 
 def export(paths: Sequence[str], settings: Settings, zone: str | None, serial: int | None) -> tuple[str, Report]:
@@ -120,6 +134,13 @@ def export(paths: Sequence[str], settings: Settings, zone: str | None, serial: i
             return text, Report(loaded.report.problems, "")
     served = ", ".join(to_text(candidate.apex) for candidate in world.table.zones)
     raise OperatorError(f"--zone {zone}: not one of the zones served: {served}")
+
+
+def _counted(kinds: Mapping[str, int]) -> str:
+    """`` (ConfigMap 3, Ingress 1)``, the most frequent first."""
+    ordered = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    told = [f"{kind} {count}" for kind, count in ordered[:_MOST_KINDS]] + ["…"] * (len(ordered) > _MOST_KINDS)
+    return f" ({', '.join(map(printable, told))})" if told else ""
 
 
 def _some(count: int, noun: str) -> str:

@@ -4,9 +4,7 @@ All problems are told at once, each where it was written: ``clusterdns.yaml:7:3:
 ``CLUSTERDNS_TTL: problem; remedy`` or ``--ttl: problem; remedy``.
 """
 
-import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +17,8 @@ from clusterdns.errors import OperatorError, Problem
 
 # The code of problems in files of settings.  Codes are never given a second meaning.
 CODES: dict[str, str] = {"CD900": "a setting is unknown, or its value wrong"}
+
+PREFIX = "CLUSTERDNS_"  # of variables
 
 SocketAddress = tuple[str, int]  # an IP address as text, and a port; port 0: any free one
 
@@ -96,6 +96,9 @@ class Settings(Struct, frozen=True):
     max_yaml_octets: int = 16 << 20
     max_json_octets: int = 256 << 20
     lameduck: float = 5.0  # seconds
+
+
+SECRET = ("cookie_secrets", "http_token")  # told to nobody
 
 
 class Setting(NamedTuple):
@@ -285,13 +288,14 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], confi
 
 def effective_settings(
     flags: Mapping[str, object], environ: Mapping[str, str], config_path: str | None = None
-) -> dict[str, Given]:
-    """Every setting as it was written and where, in the order of SETTINGS.  Raises OperatorError like load_settings."""
-    load_settings(flags, environ, config_path)
+) -> tuple[Settings, dict[str, Where]]:
+    """The settings, and where each was written, in the order of SETTINGS.  Raises OperatorError like load_settings."""
+    settings = load_settings(flags, environ, config_path)
     path = config_path or environ.get("CLUSTERDNS_CONFIG")
     given = _defaults() | (_from_file(path, []) if path else {})
     given |= dict(_from_environ(environ))
-    return given | dict(_from_flags(flags))
+    given |= dict(_from_flags(flags))
+    return settings, {name: one.where for name, one in given.items()}
 
 
 def check_config(path: str) -> list[Problem]:
@@ -304,13 +308,6 @@ def check_config(path: str) -> list[Problem]:
         subject = f"column {where.column}" if where.line else ""
         problems.append(Problem(path, where.line, "error", "CD900", subject, problem, remedy))
     return problems
-
-
-def is_config(text: str) -> bool:
-    """Whether *text* is a configuration file and no manifest: most of its outermost keys are settings."""
-    keys = re.findall(r"^[\"']?(\w+)[\"']?[ \t]*:(?:\s|$)", text, re.MULTILINE)
-    ours = sum(key in SETTINGS for key in keys)
-    return not {"kind", "apiVersion"} & {*keys} and 2 * ours > len(keys)
 
 
 def _defaults() -> dict[str, Given]:
@@ -330,9 +327,9 @@ def _from_file(path: str, faults: list[Fault]) -> dict[str, Given]:
 
 
 def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
-    """Unknown names are nobody's fault: Kubernetes sets CLUSTERDNS_PORT and more for a Service of our name."""
+    """Unknown names are warned of elsewhere: see ``config_names``."""
     for name, setting in SETTINGS.items():
-        variable = f"CLUSTERDNS_{name.upper()}"
+        variable = PREFIX + name.upper()
         if (text := environ.get(variable)) is not None:
             values = [item for item in map(str.strip, text.split(",")) if item]
             value = values if isinstance(setting.default, list) else text.strip()
@@ -390,11 +387,3 @@ def _explained(given: Mapping[str, Given], faults: list[Fault]) -> Settings | No
             text = str(detail["ctx"]["error"]) if "ctx" in detail and "error" in detail["ctx"] else detail["msg"]
             faults.append(Fault(where, f"{name}: {text}" if where.line else text))
         return None
-
-
-def unknown(key: str) -> str:
-    """``unknown setting listn; did you mean listen?``"""
-    near = get_close_matches(key.lower(), SETTINGS, n=1)
-    return f"unknown setting {key}; " + (
-        f"did you mean {near[0]}?" if near else "`clusterdns config show` lists those there are"
-    )

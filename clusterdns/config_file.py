@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import yaml
 
-from clusterdns.config import SETTINGS, Fault, Given, Where, unknown
+from clusterdns.config import SETTINGS, Fault, Given, Where
+from clusterdns.config_names import unknown
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STARTS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
@@ -73,7 +74,8 @@ def _value(name: str, event: yaml.Event, events: Iterator[yaml.Event], path: str
     where = _where(path, event)
     if isinstance(event, yaml.ScalarEvent):
         if event.implicit[0] and event.value in {"", "~", "null"}:
-            faults.append(Fault(where, f"{name} has no value; remove the line, or write [] for none"))
+            none = ", or write [] for none" if _takes_none(name) else ""
+            faults.append(Fault(where, f"{name} has no value; write one, or remove the line{none}"))
             return None
         return Given(event.value, where)
     if isinstance(event, yaml.SequenceStartEvent):
@@ -83,6 +85,15 @@ def _value(name: str, event: yaml.Event, events: Iterator[yaml.Event], path: str
     faults.append(Fault(where, f"{name} takes a value or a list of values; write them out"))
     _skip(event, events)
     return None
+
+
+def _takes_none(name: str) -> bool:
+    from clusterdns.config_values import FORMS  # noqa: PLC0415 - only a mistake has to pay
+
+    try:
+        return name in FORMS and FORMS[name].read([]) == ()
+    except ValueError:
+        return False
 
 
 def _items(name: str, where: Where, events: Iterator[yaml.Event], path: str, faults: list[Fault]) -> Given:

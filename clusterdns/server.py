@@ -18,7 +18,7 @@ from clusterdns.announce import announce_ready, announce_start, texts, what
 from clusterdns.backend import Backend
 from clusterdns.changes import differences, inside
 from clusterdns.cluster.model import Key, Service
-from clusterdns.config import Settings
+from clusterdns.config import SECRET, Settings
 from clusterdns.controllers.memory import Memory
 from clusterdns.errors import BackendError, OperatorError
 from clusterdns.forwarding import Forwarding, sensible
@@ -43,8 +43,6 @@ QUIET_SECONDS = 1.0  # without a query: nobody sends any more
 WATCH_SECONDS = 1.0  # between looks at the file of settings, and at how old is what is served
 
 RELOAD_SECONDS = 10.0  # that other settings wait for a live source before they are given up
-
-_SECRET = ("cookie_secrets", "http_token")
 
 Load = Callable[[], Settings]
 
@@ -147,7 +145,7 @@ class Server:
     @property
     def settings_hash(self) -> str:
         """SHA-512 of the settings in use, in hexadecimal; of secrets it tells nothing, since they might be guessed."""
-        told = {name: value for name, value in asdict(self._settings).items() if name not in _SECRET}
+        told = {name: value for name, value in asdict(self._settings).items() if name not in SECRET}
         return hashlib.sha512(repr(told).encode()).hexdigest()
 
     def services(self, wanted: Callable[[Key], bool]) -> list[Service] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clusterdns.cluster.labels import parse_selector
-from clusterdns.config import SETTINGS, Settings, check_config, is_config, load_settings
+from clusterdns.config import SETTINGS, Settings, check_config, load_settings
 from clusterdns.errors import OperatorError
 
 REFERENCE = Path(__file__).parent.parent / "configs" / "clusterdns.yaml"
@@ -199,7 +199,7 @@ c.yaml:9:16: service_cidr: '10.96.0.1/12' is no network; write 10.96.0.0/12
 c.yaml:10:11: pod_cidr: two networks of one family; keep one IPv4 and one IPv6 network
 c.yaml:11:11: upstream: 'a' is no upstream; {FORMS}
 c.yaml:12:12: stand_ins takes a value or a list of values; write them out
-c.yaml:13:10: lameduck has no value; remove the line, or write [] for none
+c.yaml:13:10: lameduck has no value; write one, or remove the line
 c.yaml:14:7: http: 127.0.0.1 port 1 is listed twice; remove one
 c.yaml:15:1: http is set twice; remove one
 CLUSTERDNS_NS_ADDRESSES: '1.2' is not an IP address; write one like 192.0.2.53 or 2001:db8::53"""
@@ -293,14 +293,6 @@ def test_check_gives_the_problems_of_a_file_as_problems(tmp_path: Path) -> None:
     assert [str(problem) for problem in check_config(str(path))] == [
         f"{path}:2: error CD900 column 1: unknown setting listn; did you mean listen?"
     ]
-
-
-def test_a_configuration_is_told_from_a_manifest() -> None:
-    assert is_config("ttl: 5\n# x\nlisten: []\n")
-    assert is_config("listn: x\nttl: 5\nhttp:\n")
-    assert not is_config("kind: Service\nmetadata:\n  name: ttl\n")
-    assert not is_config("replicas: 2\nimage: x\nhttp: 80\n")
-    assert not is_config("")
 
 
 def test_settings_are_cheap_to_import() -> None:

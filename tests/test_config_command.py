@@ -9,6 +9,7 @@ import pytest
 from clusterdns.cli.main import run
 from clusterdns.config import SETTINGS, load_settings
 from clusterdns.config_schema import json_schema
+from clusterdns.errors import OperatorError
 
 REFERENCE = Path(__file__).parent.parent / "configs" / "clusterdns.yaml"
 
@@ -36,12 +37,40 @@ def test_show_names_every_origin(
 def test_what_show_prints_loads_to_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, again = tmp_path / "c.yaml", tmp_path / "again.yaml"
     path.write_text(
-        'labels: "a=b, !c"\nmanifests: ["x y", "#z"]\nlisten: ["[::1]:53"]\nmax_yaml_octets: 1MiB\n'
+        'labels: "a=b, !c"\nmanifests: ["x y", "#z"]\nlisten: ["[::1]:1053"]\nmax_yaml_octets: 1MiB\n'
+        "ttl: 5.0\nquery_log: all\nwildcards: YES\nserver_id: 'null'\nserver_version: 1.0.\nlameduck: 0.25\n"
+        "zones: [Cluster.Local., 10.0.0.0/12]\nfallthrough: .\ncluster_dns: [10.0.0.1, FD00::1]\ntcp_idle: 1m\n"
+        "namespace_labels: a in (x, y), b notin (z, w), c!=d, e\nupstream: [/etc/resolv.conf, '::1']\n"
         "stub_domains: {corp.example: [10.0.0.1, '10.0.0.2:5353'], 10.in-addr.arpa: tls://10.0.0.3#dns.example}\n"
     )
     assert run(["config", "show", "--config", str(path)]) == 0
     again.write_text(capsys.readouterr().out)
     assert load_settings({}, {}, str(again)) == load_settings({}, {}, str(path))
+
+
+def shown(path: Path, capsys: pytest.CaptureFixture[str], text: str) -> dict[str, str]:
+    path.write_text(text)
+    assert run(["config", "show", "--config", str(path)]) == 0
+    lines = [line.partition("  # ")[0].rstrip().partition(": ") for line in capsys.readouterr().out.splitlines()]
+    return {name: value for name, _, value in lines}
+
+
+def test_show_tells_what_is_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "query_log: all\nttl: 5.0\nwildcards: yes\ntcp_idle: 1m\nlameduck: 500ms\ncache_octets: 1024KiB\n"
+    found = shown(tmp_path / "c.yaml", capsys, text)
+    expected = {"query_log": "[all]", "ttl": "5", "wildcards": "true", "tcp_idle": "60", "lameduck": "0.5"}
+    assert {name: found[name] for name in expected} == expected
+    assert found["cache_octets"] == "1MiB"
+
+
+def test_show_tells_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = "0123456789abcdef0123456789abcdef"
+    found = shown(tmp_path / "c.yaml", capsys, f"http_token: {secret}\ncookie_secrets: [{secret}, {secret[::-1]}]\n")
+    assert (found["http_token"], found["cookie_secrets"]) == ('"(hidden)"', '["(hidden)"]')
+    for name in ("http_token", "cookie_secrets"):  # loaded again it is an error and no open door
+        (tmp_path / "again.yaml").write_text(f"{name}: {found[name]}\n")
+        with pytest.raises(OperatorError):
+            load_settings({}, {}, str(tmp_path / "again.yaml"))
 
 
 def test_show_of_wrong_settings_is_their_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """``clusterdns config``."""
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -12,17 +13,19 @@ config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Show the
 def show(
     path: Annotated[str | None, typer.Option("--config", metavar="FILE", help="Settings in YAML.")] = None,
 ) -> None:
-    """Print the settings in use, as YAML that can be loaded, each with where it comes from."""
-    from clusterdns.config import SETTINGS, effective_settings
+    """Print the settings in use, as YAML that can be loaded, each with where it comes from. Secrets are hidden."""
+    from clusterdns.config import effective_settings
+    from clusterdns.config_names import odd_variables
+    from clusterdns.config_text import yaml_of
 
-    given = effective_settings({}, os.environ, path)
-    lines = {
-        name: f"{name}: {_mapping(each.value) if SETTINGS[name].mapping else _yaml(each.value)}"
-        for name, each in given.items()
-    }
+    settings, places = effective_settings({}, os.environ, path)
+    lines = {name: f"{name}: {yaml_of(settings, name)}" for name in places}
     width = max(len(line) for line in lines.values())
     for name, line in lines.items():
-        print(f"{line:{width}}  # {given[name].where}")
+        print(f"{line:{width}}  # {places[name]}")
+    sys.stdout.flush()
+    for problem in odd_variables(os.environ):
+        print(problem, file=sys.stderr)
 
 
 @config.command()
@@ -33,18 +36,3 @@ def schema() -> None:
     from clusterdns.config_schema import json_schema
 
     print(json.dumps(json_schema(), indent=2))
-
-
-def _mapping(items: str | list[str]) -> str:
-    pairs = [item.partition("=") for item in ([items] if isinstance(items, str) else items)]
-    return "{" + ", ".join(f"{_yaml(key)}: {_yaml(values.split())}" for key, _, values in pairs) + "}"
-
-
-def _yaml(value: str | list[str]) -> str:
-    """In flow style; quoted where YAML would take a scalar for something else."""
-    import json
-
-    if isinstance(value, list):
-        return f"[{', '.join(map(json.dumps, value))}]"
-    plain = value.replace("-", "").replace(".", "").replace("_", "").isalnum()
-    return value if plain else json.dumps(value)
