@@ -137,6 +137,7 @@ ROWS: dict[str, tuple[bytes, Check]] = {
     "MAILA": (query(APEX, 254), lambda message: message.rcode() == dns.rcode.NOTIMP),
     "type 0": (query(APEX, 0), lambda message: message.rcode() == dns.rcode.FORMERR),
     "type OPT": (query(APEX, 41), lambda message: message.rcode() == dns.rcode.FORMERR),
+    "type NXNAME": (query(APEX, 128), lambda message: message.rcode() == dns.rcode.FORMERR),
     "ANY is minimal (RFC 8482)": (
         query(APEX, 255),
         lambda message: noerror(message) and [one.rdtype for one in message.answer] == [dns.rdatatype.NS]),

@@ -951,11 +951,14 @@ def test_who_may_not_ask_gets_what_is_stale() -> None:
 # Never passed on, and the end.
 
 
-@pytest.mark.parametrize("rtype", [251, 252, 253, 254, 249, 250, 41, 0])
+@pytest.mark.parametrize("rtype", [251, 252, 253, 254, 249, 250, 41, 0, 128])
 def test_no_transfer_and_no_meta_type_is_passed_on(rtype: int) -> None:
     async def story() -> None:
         scene = Scene({})
-        assert read(await scene.ask(query(OUT, rtype))).rcode() in (dns.rcode.REFUSED, 4, 1)
+        message = read(await scene.ask(query(OUT, rtype, edns=opt())))
+        assert message.rcode() in (dns.rcode.REFUSED, 4, 1)
+        assert message.flags & RA, "others are asked here, if not that"
+        assert ede(message) == ([(30, None)] if rtype == 128 else [])
         assert not scene.upstream.asked
 
     run(story)
@@ -965,7 +968,9 @@ def test_no_other_class_and_no_other_opcode_is_passed_on() -> None:
     async def story() -> None:
         scene = Scene({})
         for rclass in (3, 4, 254, 255):
-            assert read(await scene.ask(query(OUT, "A", rclass=rclass))).rcode() == dns.rcode.REFUSED
+            message = read(await scene.ask(query(OUT, "A", rclass=rclass)))
+            assert (message.rcode(), message.flags & RA) == (dns.rcode.REFUSED, RA)
+        assert read(await scene.ask(query(OUT, edns=opt(version=1)))).flags & RA
         for opcode in (1, 2, 4, 5):
             assert (await scene.ask(query(OUT, flags=opcode << 11)))[3] & 15 == 4
         assert not scene.upstream.asked

@@ -196,6 +196,28 @@ def test_silence_for_too_long_ends_a_connection(sent: bytes) -> None:
     run(scenario, Limits(idle=0.05))
 
 
+def test_what_is_no_query_is_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two octets now and then must not hold a connection."""
+    restarts: list[int] = []
+    original = stream.Connection._restart_idle
+
+    def counting(self: stream.Connection) -> None:
+        restarts.append(1)
+        original(self)
+
+    monkeypatch.setattr(stream.Connection, "_restart_idle", counting)
+
+    async def scenario(listener: StreamListener, address: tuple[str, int]) -> None:
+        async with connected(address) as streams:
+            streams[1].write(frame(b"") * 3 + frame(b"\0") + frame(query(WEB, flags=0x8000)))
+            await until(lambda: listener.queries == 5)
+            assert len(restarts) == 1, "when it came"
+            await ask(streams)
+            assert len(restarts) == 2
+
+    run(scenario)
+
+
 def test_a_client_that_never_reads_is_left_in_the_end() -> None:
     async def scenario(listener: StreamListener, address: tuple[str, int]) -> None:
         sock = socket.create_connection(address)

@@ -19,6 +19,7 @@ from clusterdns.engine.plain import (
     CLIENT_HEAD,
     CLIENT_HEAD_END,
     FORMS_KEPT,
+    NXNAME,
     OPT_OCTETS,
     OPTION_HEAD_OCTETS,
     PLAIN_OCTETS,
@@ -32,6 +33,7 @@ from clusterdns.engine.plain import (
 from clusterdns.engine.reply import Reply, additional_of, records_of, render
 from clusterdns.engine.table import Table
 from clusterdns.engine.tally import Tally, count_longer
+from clusterdns.zone.extended_errors import INVALID_QUERY_TYPE
 from clusterdns.zone.names import MAX_OCTETS, ROOT, Name
 from clusterdns.zone.prepared import (
     ANY,
@@ -54,6 +56,7 @@ TCP_OCTETS = 65535
 
 _ONE_ADDRESS = 28  # octets of an AAAA record
 _UNDERSCORE = 95
+_WRONG_TYPE = INVALID_QUERY_TYPE, ""  # RFC 9824 §3.5
 # So long a wire, whatever the name.
 _FITS_ALWAYS = PLAIN_OCTETS - 12 - MAX_OCTETS - TYPE_OCTETS - OPT_OCTETS - REPLY_OCTETS
 _ABOVE_KEPT = 1024
@@ -243,6 +246,7 @@ class Responder:
         else:
             reply = self._decide(query, limit)
         if not isinstance(reply, Outward):
+            reply.flags |= self._flags & RA
             response = self._render(query, reply, limit, transport, peer[0])
             return self._counting.own(packet, query, response, self._zone, reply.rcode, started)
         if self._elsewhere is None and not reply.chain:
@@ -307,8 +311,8 @@ class Responder:
             return Reply(NOTAUTH, tsig=query.tsig.refusal())
         if query.edns and query.edns.version:
             return Reply(BADVERS)
-        if query.qtype in (0, OPT, 249, 250):  # no types of records that could be asked for
-            return Reply(FORMERR)
+        if query.qtype in (0, OPT, NXNAME, 249, 250):  # no types of records that could be asked for
+            return Reply(FORMERR, error=_WRONG_TYPE if query.qtype == NXNAME else None)
         if query.qtype in (MAILA, MAILB):  # obsolete (RFC 1035 §3.2.3, RFC 8482 does not speak of them)
             return Reply(NOTIMP)
         if query.qclass == CH:

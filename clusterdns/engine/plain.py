@@ -36,8 +36,9 @@ FORMS_KEPT = 1024  # for each header: types, and sizes in the OPT
 Form = tuple[int, bytes, bytes, bytes, bytes, bool, int, bytes, Cells, Cells]
 Forms = dict[bytes, Form]
 
+NXNAME = 128  # says in NSEC records that a name does not exist, and is no type of records (RFC 9824 §2)
 # What is not looked up by its number: SOA, which no Entry holds, OPT, meta types and ANY (RFC 6895 §3.1).
-_SPECIAL = {0, SOA.rtype, OPT, *range(249, 256)}
+_SPECIAL = {0, SOA.rtype, OPT, NXNAME, *range(249, 256)}
 _TYPES = {struct.pack("!HH", rtype, IN): rtype for rtype in range(1, 260) if rtype not in _SPECIAL}
 
 

@@ -122,8 +122,6 @@ class Connection(asyncio.Protocol):
         except PeerError:
             self._crowd.end(self, "malformed")
             return
-        if messages:
-            self._restart_idle()
         self._waiting.extend(messages)
         self._answer_waiting()
 
@@ -155,20 +153,25 @@ class Connection(asyncio.Protocol):
 
     def _answer_waiting(self) -> None:
         clock, before = self.listener.tally.clock, self.listener.queries
-        started = clock()
+        started, heard = clock(), False
         for _ in range(min(_BATCH, len(self._waiting))):
             if not self._may_go_on():
                 break
             response = self.listener.answer(self._waiting.popleft(), TRANSPORT, self._peer)
             self.listener.queries += 1
+            if response is None:
+                continue  # it was no query: whoever sends such things is as silent as before
+            heard = True
             self._crowd.touched(self)
             if isinstance(response, bytes):
                 self._transport.write(frame(response))
-            elif response is not None:
+            else:
                 self._under_way += 1
                 self.listener.under_way += 1
                 response(self._send_late)
         self.listener.tally.batch(self.listener.queries - before, clock() - started)
+        if heard:
+            self._restart_idle()
         if self._transport.is_closing():
             self._waiting.clear()
         elif self._waiting and self._may_go_on() and not self._queued:
