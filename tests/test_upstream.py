@@ -297,6 +297,18 @@ def test_a_header_alone_takes_edns_away_for_this_once(does: Behaviour, options: 
     running(scenario)
 
 
+@pytest.mark.parametrize("does", [bare(FORMERR), bare_with_opt(FORMERR)])
+def test_an_answer_that_a_header_alone_took_the_signatures_from_is_not_kept(does: Behaviour) -> None:
+    async def scenario(farm: Farm) -> None:
+        fake = await farm.add(script(does, answer, does, answer, answer, no_edns))
+        async with upstream(fake.server()) as one:
+            signed, plain = asked(WWW, do=True), QUESTION
+            cacheable = [(await one.exchange(question)).cacheable for question in (signed, plain, signed, signed)]
+            assert cacheable == [False, True, True, True]
+
+    running(scenario)
+
+
 BAD: dict[str, tuple[Behaviour, str, str]] = {
     "a referral": (referral, "bad", "a referral"),
     "neither authority nor recursion": (

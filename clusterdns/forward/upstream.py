@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from clusterdns.engine.edns import option
 from clusterdns.errors import PeerError
@@ -133,7 +133,15 @@ class Upstream:
         await self.streams.close()
 
     async def _reply(self, question: Question, options: bytes, tries: Tries, transport: Transport) -> Foreign:
-        edns = self._clock() >= self._plain_until
+        packet, once = await self._whole(question, options, tries, transport)
+        foreign = await self._walked(packet, question)
+        return structs.replace(foreign, cacheable=False) if once else foreign
+
+    async def _whole(
+        self, question: Question, options: bytes, tries: Tries, transport: Transport
+    ) -> tuple[bytes, bool]:
+        """A reply, and whether it is for this once: it may lack signatures for want of EDNS, which proves little."""
+        once, edns = False, self._clock() >= self._plain_until
         if self._clock() < self._optionless_until:
             options = b""
         packet, sent = await self._packet(question, options, tries, transport, edns=edns)
@@ -145,11 +153,16 @@ class Upstream:
         if edns and refuses_edns(packet):
             bare = is_bare_error(packet, sent)
             packet, sent = await self._packet(question, options, tries, transport, edns=False)
+            once = bare and question.dnssec_ok
             # A bare error proves too little to do without DNSSEC for longer than this once.
             if not bare and not refuses_edns(packet):
                 self._plain_until = self._clock() + PLAIN_SECONDS
         if is_bare_error(packet, sent):
             raise TryError("silence", "an error without the question")
+        return packet, once
+
+    async def _walked(self, packet: bytes, question: Question) -> Foreign:
+        """Raises TryError."""
         try:
             if len(packet) > LARGE_OCTETS:
                 return await asyncio.to_thread(walk, packet, question)
