@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -40,12 +39,12 @@ from packets import with_ipv6
 from replies import SOA, asked, told
 
 from clusterdns.engine.edns import option
-from clusterdns.forward.answers import Foreign, Question
+from clusterdns.forward.answers import Foreign
 from clusterdns.forward.servers import Server
+from clusterdns.forward.slices import Steps
 from clusterdns.forward.tries import TryError
 from clusterdns.forward.udp_exchange import looks_random
 from clusterdns.forward.upstream import Patience, Upstream
-from clusterdns.forward.walk import walk
 
 WWW = "www.an-upstream.example.com."
 QUESTION = asked(WWW)
@@ -182,15 +181,21 @@ def test_truncated_over_udp_is_whole_over_tcp() -> None:
     running(scenario)
 
 
-def test_the_loop_turns_while_a_large_reply_is_walked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """4,000 addresses take 12 ms, for which nobody else should wait."""
-    threads: list[str] = []
+def test_a_large_reply_is_walked_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """4,000 addresses take 15 ms, for which nobody else should wait."""
+    sliced: list[int] = []
 
-    def walked(packet: bytes, question: Question) -> Foreign:
-        threads.append(threading.current_thread().name)
-        return walk(packet, question)
+    async def counted(steps: Steps[Foreign]) -> Foreign:
+        sliced.append(0)
+        try:
+            while True:
+                next(steps)
+                sliced[-1] += 1
+        except StopIteration as end:
+            found: Foreign = end.value
+            return found
 
-    monkeypatch.setattr("clusterdns.forward.upstream.walk", walked)
+    monkeypatch.setattr("clusterdns.forward.upstream.in_slices", counted)
 
     async def scenario(farm: Farm) -> None:
         many = [f"{WWW} 60 A 10.{n >> 8 & 255}.{n & 255}.1" for n in range(2000)]
@@ -200,9 +205,8 @@ def test_the_loop_turns_while_a_large_reply_is_walked(monkeypatch: pytest.Monkey
             await one.exchange(QUESTION)
 
     running(scenario)
-    loops, small = threads
-    assert loops != threading.main_thread().name
-    assert small == threading.main_thread().name
+    assert len(sliced) == 1, "a small one is not worth it"
+    assert sliced[0] > 10
 
 
 def test_truncated_over_tcp_too_is_of_no_use() -> None:

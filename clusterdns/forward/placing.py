@@ -27,10 +27,16 @@ _EVERYWHERE = range(HEADER_OCTETS, MAX_TARGET + 1)  # where pointers of a Foreig
 
 def bounded(foreign: Foreign, most: int) -> Foreign:
     """With no TTL above *most* seconds, its own included: once, before it is kept."""
-    wire = bytearray(foreign.wire)
-    for at in foreign.ttls:
-        _TTL.pack_into(wire, at, min(most, _TTL.unpack_from(wire, at)[0]))
-    return msgspec.structs.replace(foreign, wire=bytes(wire), ttl=min(most, foreign.ttl))
+    wire, octets = foreign.wire, most.to_bytes(4)
+    above = [at for at in foreign.ttls if wire[at : at + 4] > octets]
+    if above:
+        patched = bytearray(wire)
+        for at in above:
+            patched[at : at + 4] = octets
+        wire = bytes(patched)
+    elif foreign.ttl <= most:
+        return foreign
+    return msgspec.structs.replace(foreign, wire=wire, ttl=min(most, foreign.ttl))
 
 
 def sections(foreign: Foreign, age: int, ttl: int | None = None) -> bytes:

@@ -8,11 +8,13 @@ from clusterdns.engine.edns import OPT
 from clusterdns.engine.wire import owner_end
 from clusterdns.errors import PeerError
 from clusterdns.forward.compressed import Names
+from clusterdns.forward.slices import Steps
 from clusterdns.zone.names import ROOT, Name
 from clusterdns.zone.prepared import IN, OWNER
 
 A, NS, CNAME, SOA, SIG, AAAA, NAPTR, DNAME, DS, RRSIG, NSEC, NSEC3 = 1, 2, 5, 6, 24, 28, 35, 39, 43, 46, 47, 50
 FIXED_OCTETS = 10
+A_STEP = 128  # records: between two looks at what else is to be done
 _FIXED = struct.Struct("!HHIH")  # TYPE, CLASS, TTL, RDLENGTH
 _SIGNATURES = (SIG, RRSIG)
 
@@ -60,12 +62,21 @@ class Record(Struct, frozen=True, gc=False):
     covered: int = 0  # the type that a signature covers
 
 
-def read_records(packet: bytes, names: Names, question: Name, at: int, count: int) -> tuple[list[Record], int]:
+def read_records(packet: bytes, names: Names, question: Name, at: int, count: int) -> Steps[tuple[list[Record], int]]:
     """The next *count* records at *at*, without those of other classes than IN, and where they end.
 
     Raises PeerError for what is malformed, IndexError or struct.error where the packet ends too early.
     """
     found: list[Record] = []
+    while count > A_STEP:
+        at = _read_records(packet, names, question, at, A_STEP, found)
+        count -= A_STEP
+        yield
+    return found, _read_records(packet, names, question, at, count, found)
+
+
+def _read_records(packet: bytes, names: Names, question: Name, at: int, count: int, found: list[Record]) -> int:
+    """Adds them to *found*, and returns where they end."""
     for _ in range(count):
         begin, pointer = at, 0
         if packet[at : at + 2] == OWNER:
@@ -97,7 +108,7 @@ def read_records(packet: bytes, names: Names, question: Name, at: int, count: in
             if rdlength != _LENGTHS.get(rtype, rdlength):
                 raise PeerError("an address of another length")
             found.append(Record(begin, fixed, at, owner, rtype, ttl, pointers))
-    return found, at
+    return at
 
 
 def read_opt(packet: bytes, at: int, count: int) -> tuple[int, bytes] | None:

@@ -15,15 +15,16 @@ from clusterdns.forward.message import is_bare_error, query, refuses_edns, refus
 from clusterdns.forward.randomness import Randomness
 from clusterdns.forward.sections import NS
 from clusterdns.forward.servers import Server
+from clusterdns.forward.slices import in_slices
 from clusterdns.forward.stream_exchange import PADDING, StreamExchange, StreamLimits, padding, tls_context
 from clusterdns.forward.tries import Transport, Tries, TryError
 from clusterdns.forward.udp_exchange import NearMiss, UdpExchange
-from clusterdns.forward.walk import walk
+from clusterdns.forward.walk import steps, walk
 from clusterdns.zone.names import ROOT
 
 PROBE = Question(ROOT, NS)  # whoever is alive says something to this
 PLAIN_SECONDS = 600.0  # without EDNS, or without options in it, to a server that has refused them
-LARGE_OCTETS = 8192  # of a reply whose walk may hold the loop for longer than queries should wait: a thread has it
+LARGE_OCTETS = 8192  # of a reply whose walk would hold the loop for longer than queries should wait
 
 
 class Patience(Struct, frozen=True):
@@ -165,7 +166,8 @@ class Upstream:
         """Raises TryError."""
         try:
             if len(packet) > LARGE_OCTETS:
-                return await asyncio.to_thread(walk, packet, question)
+                self._replied()  # it may be a while until it is read
+                return await in_slices(steps(packet, question))
             return walk(packet, question)
         except PeerError as fault:
             raise TryError("bad", str(fault)) from None

@@ -13,6 +13,7 @@ from clusterdns.forward.compressed import Names
 from clusterdns.forward.following import Chain, follow
 from clusterdns.forward.rewriting import Writer
 from clusterdns.forward.sections import (
+    A_STEP,
     CNAME,
     NS,
     NSEC,
@@ -24,6 +25,7 @@ from clusterdns.forward.sections import (
     read_opt,
     read_records,
 )
+from clusterdns.forward.slices import Steps, at_once
 from clusterdns.zone.names import ROOT, Name, is_below
 from clusterdns.zone.prepared import ANY, IN, NOERROR, NXDOMAIN, QUESTION_AT
 
@@ -47,13 +49,18 @@ def walk(packet: bytes, question: Question) -> Foreign:
     TTLs with the top bit set count as 0 (RFC 2181 §8), those of one RRset become the least of them (§5.2), and that of
     the SOA of a negative answer at most its MINIMUM (RFC 2308 §5).
     """
+    return at_once(steps(packet, question))
+
+
+def steps(packet: bytes, question: Question) -> Steps[Foreign]:
+    """The same, with pauses in it: 64 kB of records take 15 ms or more."""
     try:
-        return _walk(packet, question)
+        return (yield from _walk(packet, question))
     except (IndexError, struct.error):
         raise PeerError("it ends too early") from None
 
 
-def _walk(packet: bytes, question: Question) -> Foreign:
+def _walk(packet: bytes, question: Question) -> Steps[Foreign]:
     _, flags, questions, answers, authority, additional = HEADER.unpack_from(packet)
     rcode = flags & 0xF
     if flags & (QR | OPCODE | TC) != QR or question.rtype in _NO_TYPES:
@@ -66,8 +73,8 @@ def _walk(packet: bytes, question: Question) -> Foreign:
     if questions != 1 or packet[QUESTION_AT : base - 4].lower() != name or packet[base - 4 : base] != asked:
         raise PeerError("another question")
     names = Names(packet, name)
-    answer, at = read_records(packet, names, name, base, answers)
-    proofs, at = read_records(packet, names, name, at, authority)
+    answer, at = yield from read_records(packet, names, name, base, answers)
+    proofs, at = yield from read_records(packet, names, name, at, authority)
     opt = read_opt(packet, at, additional)
     error = None
     if opt:
@@ -75,8 +82,12 @@ def _walk(packet: bytes, question: Question) -> Foreign:
         error = None if opt[0] >> 16 & 0xFF else _error(opt[1])  # nobody knows what another version looks like
     if rcode not in ANSWERS:
         return _refusal(rcode, question, error)
+    if len(answer) >= A_STEP:
+        yield
     chain = follow(answer, question, rcode)
-    return _foreign(packet, question, names, rcode, flags, chain, proofs, error)
+    if len(answer) >= A_STEP:
+        yield
+    return (yield from _foreign(packet, question, names, rcode, flags, chain, proofs, error))
 
 
 def _refusal(rcode: int, question: Question, error: tuple[int, str] | None = None) -> Foreign:
@@ -92,7 +103,7 @@ def _foreign(
     chain: Chain,
     authority: Sequence[Record],
     error: tuple[int, str] | None,
-) -> Foreign:
+) -> Steps[Foreign]:
     links, found = chain.links, chain.found
     if found and rcode == NXDOMAIN and question.rtype == CNAME:
         rcode = NOERROR  # it was meant for where the alias leads, which is not asked for
@@ -111,7 +122,10 @@ def _foreign(
     ttls = _ttls(records, soa, minimum)
     cacheable = bool(found or soa or (silent and links))  # RFC 2308 §5
     least = min(ttls) if ttls and cacheable else 0
-    wire, cuts, at, pointers = _taken(_patched(packet, question, names, records, ttls), question, names, records)
+    if len(records) >= A_STEP:
+        yield
+    patched = _patched(packet, question, names, records, ttls)
+    wire, cuts, at, pointers = yield from _taken(patched, question, names, records)
     counts = len(chain.records), len(proofs)
     partial = silent and links > 0
     authentic = flags & AD > 0
@@ -206,7 +220,7 @@ def _spellings(packet: bytes, names: Names, spelled: bytes) -> list[tuple[int, b
 
 def _taken(
     packet: bytes, question: Question, names: Names, records: Sequence[Record]
-) -> tuple[bytes, tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+) -> Steps[tuple[bytes, tuple[int, ...], tuple[int, ...], tuple[int, ...]]]:
     """The octets of *records*, and in them: the ends of records, TTLs, pointers.
 
     Where they stand together in the packet, that is a slice.
@@ -215,7 +229,9 @@ def _taken(
     base = at = QUESTION_AT + len(name) + 4
     writes = names.loose
     cuts, ttls, pointers = [], [], []
-    for record in records:
+    for number, record in enumerate(records, 1):
+        if not number % A_STEP:
+            yield
         # An owner in full shows the spelling of the question.
         if record.begin != at or (packet[at] < 0xC0 and record.owner == name != ROOT):
             writes = True
@@ -229,7 +245,9 @@ def _taken(
         return packet[base:at], tuple(cuts), tuple(ttls), tuple(pointers)
     writer = Writer(name, QUESTION_AT, base)
     writer.read_from(packet, names, names.known(), same_question=True)
-    for record in records:
+    for number, record in enumerate(records, 1):
+        if not number % A_STEP:
+            yield
         owns_question = record.owner == name != ROOT
         writer.add(record.begin, record.fixed, record.stop, record.pointers, owns_question=owns_question)
     return bytes(writer.octets), tuple(writer.cuts), tuple(writer.ttls), tuple(writer.pointers)
