@@ -1,6 +1,5 @@
 """One document, composed or as Raw JSON -> objects and faults.  Lists fail item by item."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -14,7 +13,7 @@ from clusterdns.cluster.build import build
 from clusterdns.cluster.documents import Path
 from clusterdns.cluster.faults import MOST_FAULTS, Fault, Faults, and_more, show
 from clusterdns.cluster.misfit import explain_misfit
-from clusterdns.cluster.misspelt import check_spelling
+from clusterdns.cluster.misspelt import check_spelling, nearest_kind
 from clusterdns.cluster.model import Key, Object, Place
 from clusterdns.cluster.validate import check
 from clusterdns.errors import shortened
@@ -84,7 +83,7 @@ class Reading:
                 self._tell(
                     "", Fault(base, "warning", "CD201", "a List without a list of items; skipped", "write items")
                 )
-            elif near := _nearest(str(version), str(kind)):
+            elif near := nearest_kind(str(version), str(kind)):
                 what = f'"{shortened(kind)}" of "{shortened(version)}" is no kind of a cluster; skipped'
                 self._tell("", Fault((*base, "kind"), "warning", "CD234", what, f"write {near}"))
             return
@@ -124,23 +123,6 @@ class Reading:
 
 def _them(names: list[str]) -> str:
     return "them" if len(names) > 1 else f"{names[0]} as text"
-
-
-def _nearest(version: str, kind: str) -> str:
-    """What was probably meant, where an API server's own groups have no such kind; other groups may have any."""
-    if not _OWN_GROUPS.fullmatch(version):
-        return ""
-    known = {name.lower(): name for name in _VERSIONS}
-    found = known.get(kind.lower()) or known.get(kind.lower().removesuffix("s"))
-    if not found:
-        return ""
-    if _VERSIONS[found] == version:
-        return f"kind: {found}"
-    return f"apiVersion: {_VERSIONS[found]}" + (f" and kind: {found}" if kind != found else "")
-
-
-_OWN_GROUPS = re.compile(r"(?:(?:apps|extensions|core|discovery\.k8s\.io)/)?v[0-9][a-z0-9]*", re.IGNORECASE)
-_VERSIONS = {kind: version for version, kind in reversed(schema.KINDS)} | {"List": "v1"}
 
 
 def _at(base: Path, fault: Fault) -> Fault:

@@ -1,10 +1,15 @@
-"""Fields that look like one we use but are not: a Service with ``selectors`` has no endpoints, and says nothing."""
+"""Fields and kinds that look like one we use but are not.
 
+A Service with ``selectors`` has no endpoints, a ``Servce`` is none, and neither says a word.
+"""
+
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
+from clusterdns.cluster import schema
 from clusterdns.cluster.documents import Path
 from clusterdns.cluster.faults import Faults
 
@@ -92,3 +97,46 @@ def _places(kind: str, tree: Any) -> Iterator[tuple[Path, dict[str, Any], frozen
 def _mapping(node: Any, key: str) -> dict[str, Any]:
     found = node.get(key)
     return found if isinstance(found, dict) else {}
+
+
+# An API server's own groups of the kinds we use: nobody else can add kinds there.
+_OWN_GROUPS = re.compile(r"(?:(?:apps|extensions|core|discovery\.k8s\.io)/)?v[0-9][a-z0-9]*", re.IGNORECASE)
+_VERSIONS = {kind: version for version, kind in reversed(schema.KINDS)} | {"List": "v1"}
+_KINDS = {kind.lower(): kind for kind in _VERSIONS}
+_NEAR_KIND = 0.8
+# The others of these groups, which only look like ours.
+_OTHER_KINDS = frozenset(
+    [
+        *("Binding", "ComponentStatus", "ConfigMap", "Event", "LimitRange", "Node", "PersistentVolume"),
+        *("PersistentVolumeClaim", "PodTemplate", "ReplicationController", "ResourceQuota", "Secret"),
+        *("ServiceAccount", "ControllerRevision", "Ingress", "NetworkPolicy", "PodSecurityPolicy"),
+        *("Scale", "Status", "Eviction", "PodStatusResult", "RangeAllocation", "DeploymentRollback"),
+    ]
+)
+
+
+@lru_cache(1 << 10)  # the same few kinds in every document
+def nearest_kind(version: str, kind: str) -> str:
+    """What was probably meant, as ``kind: Service``; "" if nothing.
+
+    In an API server's own groups every kind is known.  Other groups may have any: there the group must look wrong, too.
+    """
+    if len(version) > _LONGEST or len(kind) > _LONGEST or kind in _OTHER_KINDS:
+        return ""
+    if _OWN_GROUPS.fullmatch(version):
+        found = _KINDS.get(kind.lower()) or _KINDS.get(kind.lower().removesuffix("s")) or _near_kind(kind)
+    else:
+        found = kind if kind in _VERSIONS and get_close_matches(version, _GROUPS, n=1, cutoff=_NEAR_KIND) else ""
+    if not found:
+        return ""
+    if (version, found) in schema.KINDS or _VERSIONS[found] == version:
+        return f"kind: {found}"
+    return f"apiVersion: {_VERSIONS[found]}" + (f" and kind: {found}" if kind != found else "")
+
+
+def _near_kind(kind: str) -> str:
+    near = get_close_matches(kind.lower(), _KINDS, n=1, cutoff=_NEAR_KIND) if not kind.endswith("List") else []
+    return _KINDS[near[0]] if near else ""
+
+
+_GROUPS = [version for version, _ in schema.KINDS if "/" in version]
