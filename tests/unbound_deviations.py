@@ -54,12 +54,23 @@ DEVIATIONS = (
     ),
     Deviation(
         "refused",
-        "names that every upstream refuses, and aliases to them",
+        "names that every upstream refuses",
         ("rcode",),
         "REFUSED",
         "SERVFAIL",
         "What upstreams say of themselves is passed on, so that a client with another server tries that.",
         lambda found: found.ours.rcode == "REFUSED" and found.theirs.rcode == "SERVFAIL",
+    ),
+    Deviation(
+        "broken-chain",
+        "aliases to names that every upstream refuses or fails for",
+        ("answer",),
+        "SERVFAIL with the aliases",
+        "SERVFAIL alone",
+        "RFC 6604 §3: only the last name has failed, and whoever looks for the fault sees which one that is.",
+        lambda found: (
+            found.ours.rcode == found.theirs.rcode == "SERVFAIL" and _links(found.ours) > 0 and not found.theirs.answer
+        ),
     ),
     Deviation(
         "long-chain",

@@ -53,7 +53,7 @@ class Resolver:
         except TimeoutError:
             raise Unresolved(NETWORK_ERROR, "no answer in time", way.chain) from None
         except PeerError as fault:
-            raise Unresolved(OTHER, str(fault), way.chain) from None
+            raise Unresolved(OTHER, str(fault)) from None  # the aliases are to blame, and lead nowhere
         except Unresolved as fault:
             fault.chain = way.chain
             raise
