@@ -18,11 +18,9 @@ needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl 
 needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 
 
-def _objects(folder: str) -> dict[str, dict[str, object]]:
+def _objects(folder: str, root: Path = ROOT / "deploy/kubernetes") -> dict[str, dict[str, object]]:
     """By kind: there is one of each."""
-    built = subprocess.run(
-        ["kubectl", "kustomize", ROOT / "deploy/kubernetes" / folder], capture_output=True, text=True, check=True
-    )
+    built = subprocess.run(["kubectl", "kustomize", root / folder], capture_output=True, text=True, check=True)
     return {item["kind"]: item for item in yaml.safe_load_all(built.stdout)}
 
 
@@ -141,3 +139,14 @@ def test_manifests_are_always_applied_by_the_server() -> None:
     ]
     assert len(told) >= 5
     assert [line for line in told if "--server-side --force-conflicts" not in line] == []
+
+
+@needs_kubectl
+def test_the_right_to_read_pods_is_one_line_of_the_base(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "deploy/kubernetes", tmp_path / "kubernetes")
+    with (tmp_path / "kubernetes/base/kustomization.yaml").open("a") as file:
+        file.write("components: [../components/pods-verified]\n")
+    for folder in ("base", "overlays/beside"):
+        rules = _objects(folder, tmp_path / "kubernetes")["ClusterRole"]["rules"]
+        assert isinstance(rules, list)
+        assert {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]} in rules
