@@ -331,6 +331,26 @@ def test_ranges_of_ours_and_private_ones_stay_home() -> None:
     run(story)
 
 
+def test_nor_do_others_say_what_is_there() -> None:
+    async def story() -> None:
+        options = ZoneOptions(OPTIONS.domains, fallthrough=(IN_ADDR,), upstream=True)
+        known, absent = "10.0.96.10.in-addr.arpa", "9.9.96.10.in-addr.arpa"
+        script = {
+            name: reply(
+                name, "PTR", [f"{name}. 60 CNAME {end}.", f"{end}. 60 CNAME x.example.", "x.example. 9 PTR y.test."]
+            )
+            for name, end in (("1.in-addr.arpa", known), ("2.in-addr.arpa", absent))
+        }
+        scene = Scene(script, options=options, ranges=[parse_name("96.10.in-addr.arpa")])
+        for _ in range(2):
+            link = f"NOERROR ra | 1.in-addr.arpa. 60 IN CNAME {known}. | {known}. 5 IN PTR web.shop.svc.cluster.local."
+            assert await scene.said("1.in-addr.arpa", "PTR") == link
+            link = f"NXDOMAIN ra | 2.in-addr.arpa. 60 IN CNAME {absent}. | in-addr.arpa. SOA"
+            assert await scene.said("2.in-addr.arpa", "PTR") == link
+
+    run(story)
+
+
 def test_who_has_not_read_its_objects_passes_nothing_on() -> None:
     async def story() -> None:
         scene = Scene(ADDRESS, options=FALLING)

@@ -93,10 +93,10 @@ class Resolver:
         For names that nobody was named for, which the upstream is asked for, a stub domain's servers may know better
         where their aliases lead: what is internal looks different inside.
         """
-        if self._routes.is_ours(name):
-            return self._routes.is_only_ours(name)
         route = self._routes.of(name)
-        return route.home is not None or route.group not in (None, asked, UPSTREAM)
+        if route.home is not None or self._routes.is_ours(name):
+            return route.home is not None or self._routes.is_only_ours(name)
+        return route.group not in (None, asked, UPSTREAM)
 
 
 class _Way(Struct):
