@@ -307,6 +307,37 @@ def test_a_snapshot_that_was_not_confirmed_is_not_written_anew(tmp_path: Path) -
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("mode", ["insecure", "verified"])
+def test_why_a_service_whose_pod_waits_has_no_endpoints(
+    mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def story(life: Life) -> None:
+        life.api.put(service("shop/idle", "None", clusterIP="None", clusterIPs=["None"], selector={"app": "web"}))
+        for name, labels in (("web-0", {"app": "web"}), ("api-0", {"app": "api"})):
+            waiting = pod(f"shop/{name}", "10.244.0.9")
+            waiting["metadata"]["labels"] = labels
+            waiting["status"] = {"phase": "Pending"}
+            life.api.put(waiting)
+        await life.ready()
+
+        async def known() -> bool:
+            return (await life.ask(f"idle.{DB.partition('.')[2]}"))[2] == [0]
+
+        await life.until(known)
+        [error] = (await life.query(f"idle.{DB.partition('.')[2]}")).options
+        assert isinstance(error, dns.edns.EDEOption)
+        assert error.text == "headless Service without endpoints"
+        capsys.readouterr()
+        assert await life.command("explain", f"idle.{DB.partition('.')[2]}") == 3
+        text = capsys.readouterr().out
+        assert "matches no pod" not in text
+        assert ("Pod shop/web-0 (API object): no IP yet (phase Pending)" in text) == (mode == "verified")
+        assert ("pods are not followed here" in text) == (mode == "insecure")
+        assert "api-0" not in text
+
+    live(tmp_path, story, pods=mode)
+
+
 def test_an_api_that_goes_away_is_told_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
