@@ -11,8 +11,9 @@ import msgspec
 from clusterdns.engine.edns import error_option, with_errors
 from clusterdns.engine.elsewhere import Later, Resolve, Send
 from clusterdns.engine.gate import CD, NOTIMP, QR, RA, RD
+from clusterdns.engine.manners import UDP
 from clusterdns.engine.plain import AD, OPT_OCTETS
-from clusterdns.engine.reply import Reply
+from clusterdns.engine.reply import TC, Reply
 from clusterdns.forward.admission import Admission, Limits, client_of
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.asking import ENDING, Asker, Prefetch, Timers
@@ -27,7 +28,7 @@ from clusterdns.forward.sections import CNAME, DNAME, RRSIG
 from clusterdns.forward.trail import why_not
 from clusterdns.zone.extended_errors import CACHED_ERROR, NO_REACHABLE_AUTHORITY, OTHER
 from clusterdns.zone.names import Name, to_text
-from clusterdns.zone.prepared import NOERROR, NXDOMAIN, QUESTION_AT, REFUSED, SERVFAIL, section_counts
+from clusterdns.zone.prepared import ANY, NOERROR, NXDOMAIN, QUESTION_AT, REFUSED, SERVFAIL, section_counts
 
 logger = logging.getLogger("clusterdns.forward")
 
@@ -105,6 +106,8 @@ class Forwarder:
     def known(
         self, packet: bytes, end: int, name: bytes, rtype: int, limit: int, opt: bytes, address: str
     ) -> bytes | None:
+        if rtype == ANY:
+            return None
         dnssec_ok, low = len(opt) > 7 and opt[7] >= 0x80, packet[3]
         # A bare tuple finds what a Question would, for half the time.
         question: Question = (name, rtype, dnssec_ok, low & CD != 0)  # type: ignore[assignment]
@@ -132,6 +135,9 @@ class Forwarder:
             return inside.finish(resolve, kept_reply(resolve, route.home, exists=self.routes.is_above(resolve.target)))
         if route.group is None:
             return self._end(resolve, REFUSED)
+        if query.qtype == ANY and resolve.transport == UDP:
+            # Anybody may have put that address into the packet, and all that a name has may be much (RFC 8482 §4.4).
+            return inside.finish(resolve, Reply(NOERROR, resolve.flags | TC, [*resolve.chain]))
         dnssec_ok = query.edns is not None and query.edns.dnssec_ok
         question = Question(resolve.target, query.qtype, dnssec_ok, bool(query.flags & CD))
         peeked, self._peeked = self._peeked, None
