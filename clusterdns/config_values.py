@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_network
 from typing import Any, NamedTuple, TypeVar
 
+from msgspec import Struct
+
 from clusterdns.cluster.addresses import Network, address_text, parse_address, parse_network
 from clusterdns.cluster.labels import SELECTOR_REMEDY, Selector, parse_selector
 from clusterdns.cluster.rules import is_label
@@ -18,20 +20,64 @@ from clusterdns.zone.reverse import is_reverse, parse_reverse, zones_of
 
 _T = TypeVar("_T")
 
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?")
-_MAX_DOMAIN = 241  # 255 octets less the longest label of ours, the first length and the root
+DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?")
+MAX_DOMAIN = 241  # 255 octets less the longest label of ours, the first length and the root
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
-_SIZE = re.compile(r"(\d{1,13})(KiB|MiB|GiB)?")
-_LEAST_STALENESS = 120.0  # seconds
-_LEAST_LENGTH = {4: 8, 6: 32}  # bits of the largest range of Services or pods
-_SIZES = {None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+SIZE = re.compile(r"(\d{1,13})(KiB|MiB|GiB)?")
+LEAST_STALENESS = 120.0  # seconds
+LEAST_SIZE, MOST_SIZE = 1024, 1 << 40  # octets
+MOST_DIGITS = 9
+TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+LEAST_LENGTH = {4: 8, 6: 32}  # bits of the largest range of Services or pods
+UNITS_OF_SIZE = {None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _LABEL = re.compile(r"[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?")
 
 
-def source(text: str) -> str:
-    if text not in SOURCES:
-        raise ValueError(f"{text!r} is no source; write {', '.join(SOURCES[:-1])} or {SOURCES[-1]}")
-    return text
+class Choice(Struct, frozen=True):
+    known: tuple[str, ...]
+    lack: str = "is unknown"
+
+    def __call__(self, text: str) -> str:
+        if text not in self.known:
+            raise ValueError(f"{text!r} {self.lack}; write {', '.join(self.known[:-1])} or {self.known[-1]}")
+        return text
+
+
+class Count(Struct, frozen=True):
+    least: int
+    most: int
+
+    def __call__(self, text: str) -> int:
+        if not re.fullmatch(r"[0-9]+", text):
+            raise ValueError(f"{text!r} is no number; write one from {self.least} to {self.most}")
+        if len(text) > MOST_DIGITS or not self.least <= int(text) <= self.most:
+            raise ValueError(f"{text!r} is out of range; write a number from {self.least} to {self.most}")
+        return int(text)
+
+
+class Words(Struct, frozen=True):
+    most: int  # characters
+
+    def __call__(self, text: str) -> str:
+        if len(text) > self.most or not (text.isascii() and text.isprintable()):
+            remedy = f"write at most {self.most} printable ASCII characters"
+            raise ValueError(f"{text!r} does not fit into an answer; {remedy}")
+        return text
+
+
+class Duration(Struct, frozen=True):
+    """Seconds."""
+
+    least: int
+    most: int
+    words: str
+    whole: bool = True
+
+    def __call__(self, text: str) -> float:
+        duration = seconds(text)
+        if not self.least <= duration <= self.most or (self.whole and duration % 1):
+            raise ValueError(f"{text!r} is out of range; write {self.words}")
+        return int(duration) if self.whole else duration
 
 
 def path(text: str) -> str:
@@ -54,8 +100,8 @@ def socket_address(text: str) -> tuple[str, int]:
 def domain(text: str) -> str:
     """``"Cluster.local"`` -> ``"cluster.local."`` (RFC 1035 §2.3.4)."""
     name = text.lower().removesuffix(".")
-    if _MAX_DOMAIN < len(name) <= 253:
-        raise ValueError(f"{text!r} leaves no room for dns-version before it; write at most {_MAX_DOMAIN} characters")
+    if MAX_DOMAIN < len(name) <= 253:
+        raise ValueError(f"{text!r} leaves no room for dns-version before it; write at most {MAX_DOMAIN} characters")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise ValueError(
             f"{text!r} is no domain name; write labels of 1 to 63 letters, digits and hyphens with dots between them"
@@ -97,18 +143,9 @@ def selector(text: str) -> Selector:
         raise ValueError(f"{error}; {SELECTOR_REMEDY}") from None
 
 
-def _choice(*known: str) -> Callable[[str], str]:
-    def chosen(text: str) -> str:
-        if text not in known:
-            raise ValueError(f"{text!r} is unknown; write {', '.join(known[:-1])} or {known[-1]}")
-        return text
-
-    return chosen
-
-
 def seconds(text: str) -> float:
     """``"5"``, ``"5s"``, ``"500ms"``, ``"1m"`` or ``"1h"``."""
-    found = _DURATION.fullmatch(text)
+    found = DURATION.fullmatch(text)
     if not found:
         raise ValueError(f"{text!r} is no duration; write seconds, or 500ms, 5s, 1m, 1h")
     return float(found[1]) * _UNITS[found[2]]
@@ -116,24 +153,17 @@ def seconds(text: str) -> float:
 
 def staleness(text: str) -> float:
     found = seconds(text)
-    if 0 < found < _LEAST_STALENESS:
+    if 0 < found < LEAST_STALENESS:
         raise ValueError(f"{text!r} is too short; write 2m or more, since an API says once a minute that all is well")
     return found
 
 
 def octets(text: str) -> int:
     """``"16MiB"``, ``"500KiB"``, ``"1048576"``."""
-    found = _SIZE.fullmatch(text)
-    if not found or not 1024 <= (size := int(found[1]) * _SIZES[found[2]]) <= 1 << 40:
+    found = SIZE.fullmatch(text)
+    if not found or not LEAST_SIZE <= (size := int(found[1]) * UNITS_OF_SIZE[found[2]]) <= MOST_SIZE:
         raise ValueError(f"{text!r} is no size from 1KiB to 1TiB; write octets, or 500KiB, 16MiB, 1GiB")
     return size
-
-
-def idle(text: str) -> float:
-    duration = seconds(text)
-    if not 1 <= duration <= 3600:
-        raise ValueError(f"{text!r} is out of range; write 1 to 3600 seconds")
-    return duration
 
 
 def secret(text: str) -> bytes:
@@ -143,36 +173,9 @@ def secret(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def _count(least: int, most: int) -> Callable[[str], int]:
-    def counted(text: str) -> int:
-        if not re.fullmatch(r"[0-9]+", text):
-            raise ValueError(f"{text!r} is no number; write one from {least} to {most}")
-        if len(text) > 9 or not least <= int(text) <= most:
-            raise ValueError(f"{text!r} is out of range; write a number from {least} to {most}")
-        return int(text)
-
-    return counted
-
-
-def _words(most: int) -> Callable[[str], str]:
-    def worded(text: str) -> str:
-        if len(text) > most or not (text.isascii() and text.isprintable()):
-            raise ValueError(f"{text!r} does not fit into an answer; write at most {most} printable ASCII characters")
-        return text
-
-    return worded
-
-
-def ttl(text: str) -> int:
-    duration = seconds(text)
-    if duration > 3600 or duration % 1:
-        raise ValueError(f"{text!r} is out of range; write whole seconds from 0 to 3600")
-    return int(duration)
-
-
 def truth(text: str) -> bool:
     try:
-        return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[text.lower()]
+        return TRUTHS[text.lower()]
     except KeyError:
         raise ValueError(f"{text!r} is neither true nor false; write one of them") from None
 
@@ -189,8 +192,8 @@ def network(text: str) -> Network:
 def address_range(text: str) -> Network:
     """Where addresses are allocated: a range of the whole world would make everybody's addresses ours."""
     found = network(text)
-    if found.prefixlen < _LEAST_LENGTH[found.version]:
-        least = ", ".join(f"/{length} for IPv{version}" for version, length in _LEAST_LENGTH.items())
+    if found.prefixlen < LEAST_LENGTH[found.version]:
+        least = ", ".join(f"/{length} for IPv{version}" for version, length in LEAST_LENGTH.items())
         raise ValueError(f"{text!r} is too large; write a smaller network, at most {least}")
     return found
 
@@ -216,26 +219,7 @@ def address(text: str) -> bytes:
         raise ValueError(f"{error}; write one like 192.0.2.53 or 2001:db8::53") from None
 
 
-def _duration(least: int, most: int, words: str) -> Callable[[str], int]:
-    """Whole seconds."""
-
-    def timed(text: str) -> int:
-        duration = seconds(text)
-        if not least <= duration <= most or duration % 1:
-            raise ValueError(f"{text!r} is out of range; write {words}")
-        return int(duration)
-
-    return timed
-
-
-def timeout(text: str) -> float:
-    duration = seconds(text)
-    if not 1 <= duration <= 60:
-        raise ValueError(f"{text!r} is out of range; write 1 to 60 seconds")
-    return duration
-
-
-def _not_empty(values: tuple[_T, ...]) -> tuple[_T, ...]:
+def not_empty(values: tuple[_T, ...]) -> tuple[_T, ...]:
     if not values:
         raise ValueError("needs at least one value; remove the setting for its default")
     return values
@@ -274,7 +258,7 @@ def _not_covered(values: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], 
     return values
 
 
-def _one_per_family(values: tuple[Network, ...]) -> tuple[Network, ...]:
+def one_per_family(values: tuple[Network, ...]) -> tuple[Network, ...]:
     if len({each.version for each in values}) < len(values):
         raise ValueError("two networks of one family; keep one IPv4 and one IPv6 network")
     return values
@@ -304,16 +288,16 @@ def one_text(value: object) -> str:
 
 
 FORMS: dict[str, Form] = {
-    "source": Form(source),
+    "source": Form(Choice(SOURCES, "is no source")),
     "manifests": Form(path, listed=True),
     "kubeconfig": Form(str),
     "max_staleness": Form(staleness),
-    "listen": Form(socket_address, listed=True, then=(_distinct, _not_covered, _not_empty)),
+    "listen": Form(socket_address, listed=True, then=(_distinct, _not_covered, not_empty)),
     "http": Form(socket_address, listed=True, then=(_distinct, _not_covered)),
     "domain": Form(cluster_domain),
     "zones": Form(zone, listed=True, then=(_flat,)),
-    "ttl": Form(ttl),
-    "pods": Form(_choice(*PODS)),
+    "ttl": Form(Duration(0, 3600, "whole seconds from 0 to 3600")),
+    "pods": Form(Choice(PODS)),
     "namespaces": Form(namespace, listed=True),
     "namespace_labels": Form(selector),
     "labels": Form(selector),
@@ -322,35 +306,35 @@ FORMS: dict[str, Form] = {
     "ignore_empty_service": Form(truth),
     "fallthrough": Form(fallthrough_zone, listed=True, then=(_flat,)),
     "wildcards": Form(truth),
-    "answer_order": Form(_choice(*ORDERS)),
-    "max_udp_octets": Form(_count(512, 4096)),
+    "answer_order": Form(Choice(ORDERS)),
+    "max_udp_octets": Form(Count(512, 4096)),
     "cookie_secrets": Form(secret, listed=True),
-    "server_version": Form(_words(255)),
-    "server_id": Form(_words(63)),
-    "tcp_idle": Form(idle),
-    "tcp_connections": Form(_count(1, 1_000_000)),
-    "tcp_per_client": Form(_count(1, 1_000_000)),
-    "query_log": Form(_choice(*QUERY_CLASSES), listed=True),
-    "query_log_format": Form(_choice(*QUERY_FORMATS)),
-    "query_log_sample": Form(_count(1, 1_000_000)),
-    "query_log_rate": Form(_count(1, 1_000_000)),
+    "server_version": Form(Words(255)),
+    "server_id": Form(Words(63)),
+    "tcp_idle": Form(Duration(1, 3600, "1 to 3600 seconds", whole=False)),
+    "tcp_connections": Form(Count(1, 1_000_000)),
+    "tcp_per_client": Form(Count(1, 1_000_000)),
+    "query_log": Form(Choice(QUERY_CLASSES), listed=True),
+    "query_log_format": Form(Choice(QUERY_FORMATS)),
+    "query_log_sample": Form(Count(1, 1_000_000)),
+    "query_log_rate": Form(Count(1, 1_000_000)),
     "upstream": Form(upstream, listed=True, then=(_each_once,)),
     "stub_domains": Form(stub_domain, listed=True, then=(_distinct_stubs,)),
-    "forward_policy": Form(_choice(*POLICIES)),
+    "forward_policy": Form(Choice(POLICIES)),
     "forward_tcp": Form(truth),
-    "forward_timeout": Form(timeout),
-    "forward_per_client": Form(_count(1, 1_000_000)),
-    "forward_total": Form(_count(1, 1_000_000)),
+    "forward_timeout": Form(Duration(1, 60, "1 to 60 seconds", whole=False)),
+    "forward_per_client": Form(Count(1, 1_000_000)),
+    "forward_total": Form(Count(1, 1_000_000)),
     "cache_octets": Form(octets),
-    "cache_max_ttl": Form(_duration(1, 604_800, "1 second to 7 days (168h)")),
-    "cache_max_negative_ttl": Form(_duration(1, 10_800, "1 second to 3 hours (RFC 2308)")),
-    "cache_min_ttl": Form(_duration(0, 3600, "whole seconds from 0 to 3600")),
+    "cache_max_ttl": Form(Duration(1, 604_800, "1 second to 7 days (168h)")),
+    "cache_max_negative_ttl": Form(Duration(1, 10_800, "1 second to 3 hours (RFC 2308)")),
+    "cache_min_ttl": Form(Duration(0, 3600, "whole seconds from 0 to 3600")),
     "prefetch": Form(truth),
-    "serve_stale": Form(_duration(0, 604_800, "at most 7 days (168h), or 0")),
+    "serve_stale": Form(Duration(0, 604_800, "at most 7 days (168h), or 0")),
     "kept_home": Form(any_domain, listed=True, then=(_each_once,)),
     "local_reverse": Form(truth),
-    "service_cidr": Form(address_range, listed=True, then=(_one_per_family, _not_empty)),
-    "pod_cidr": Form(address_range, listed=True, then=(_one_per_family, _not_empty)),
+    "service_cidr": Form(address_range, listed=True, then=(one_per_family, not_empty)),
+    "pod_cidr": Form(address_range, listed=True, then=(one_per_family, not_empty)),
     "ns_addresses": Form(address, listed=True),
     "cluster_dns": Form(address, listed=True),
     "stand_ins": Form(truth),
