@@ -13,6 +13,7 @@ from strategies import OPTIONS
 from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.placing import behind, bounded, continued, respond, sections
+from clusterdns.forward.slices import at_once
 from clusterdns.forward.walk import walk
 from clusterdns.zone.names import Name, parse_name, to_text
 
@@ -284,7 +285,7 @@ def test_continued(compress: bool) -> None:
         asked("web.example.net."),
     )
     assert first.partial
-    whole = continued(first, parse_name(WWW), second)
+    whole = at_once(continued(first, parse_name(WWW), second))
     expected = plainly([LINK, "web.example.net. 50 CNAME w.example.net.", "w.example.net. 40 A 192.0.2.1"])
     assert told(whole, WWW) == expected
     assert (whole.ttl, whole.partial, whole.authentic, whole.end) == (40, False, False, parse_name("w.example.net"))
@@ -295,12 +296,21 @@ def test_continued(compress: bool) -> None:
     assert texts(message) == [*plainly([OURS]), *expected]
 
 
+def test_continued_a_little_at_a_time() -> None:
+    """4,000 records take 30 ms."""
+    first = walk(reply(WWW, "A", [LINK], flags=QR | AA), asked(WWW))
+    addresses = [one.replace(WWW, "web.example.net.") for one in MANY]
+    second = walk(reply("web.example.net.", "A", addresses), asked("web.example.net."))
+    assert len([*continued(first, parse_name(WWW), second)]) > 30
+    assert told(at_once(continued(first, parse_name(WWW), second)), WWW) == plainly([LINK, *addresses])
+
+
 def test_continued_to_nothing() -> None:
     nsec = f"{WWW} 60 NSEC zzz.example.com. A"
     link = [LINK, signature(WWW, "CNAME", 200)]
     first = walk(reply(WWW, "A", link, [nsec], flags=QR | AA), asked(WWW, do=True))
     soa = "example.net. 30 SOA a.example.net. b.example.net. 1 2 3 4 30"
     second = walk(reply("web.example.net.", "A", [], [soa], rcode=3), asked("web.example.net.", do=True))
-    whole = continued(first, parse_name(WWW), second)
+    whole = at_once(continued(first, parse_name(WWW), second))
     assert (whole.rcode, whole.answers, whole.authority, whole.ttl) == (3, 2, 2, 30)
     assert told(whole, WWW, do=True) == plainly([*link, nsec, soa])

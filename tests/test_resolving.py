@@ -12,6 +12,7 @@ from replies import reply
 from clusterdns.forward.answers import Foreign, Question, Unresolved
 from clusterdns.forward.resolving import MAX_PARTS, Resolver
 from clusterdns.forward.routing import Routes
+from clusterdns.forward.slices import Steps, at_once
 from clusterdns.forward.walk import walk
 from clusterdns.zone.names import parse_name, to_text
 
@@ -23,15 +24,17 @@ class Links:
 
     in_vain = False
 
-    def __init__(self, target: Callable[[str], str | None]) -> None:
-        self.target = target
+    def __init__(self, target: Callable[[str], str | None], addresses: int = 1) -> None:
+        self.target, self.addresses = target, addresses
         self.asked: list[str] = []
 
     async def resolve(self, question: Question, options: bytes = b"") -> Foreign:
         name = to_text(question.name)
         self.asked.append(name)
         target = self.target(name)
-        answer = [f"{name} 60 CNAME {target}"] if target else [f"{name} 60 A 192.0.2.1"]
+        answer = [f"{name} 60 A 192.0.{one >> 8}.{one & 255}" for one in range(self.addresses)]
+        if target:
+            answer = [f"{name} 60 CNAME {target}"]
         return walk(reply(name.removesuffix("."), question.rtype, answer), question)
 
     async def close(self) -> None: ...
@@ -47,6 +50,18 @@ def test_a_chain_is_followed_to_its_end() -> None:
     foreign = resolved(server)
     assert (foreign.answers, to_text(foreign.end), foreign.partial) == (3, "b.example.org.", False)
     assert server.asked == [*chain, "b.example.org."]
+
+
+def test_a_large_answer_may_stand_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    sliced: list[int] = []
+
+    async def counted(steps: Steps[Foreign]) -> Foreign:
+        sliced.append(1)
+        return at_once(steps)
+
+    monkeypatch.setattr("clusterdns.forward.resolving.in_slices", counted)
+    server = Links({"www.example.com.": "a.example.net.", "a.example.net.": "b.example.org."}.get, addresses=1000)
+    assert (resolved(server).answers, sliced) == (1002, [1])
 
 
 @pytest.mark.parametrize("length", [2, 3])

@@ -16,6 +16,8 @@ from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign
 from clusterdns.forward.compressed import MAX_TARGET, Names
 from clusterdns.forward.rewriting import Writer
+from clusterdns.forward.sections import A_STEP
+from clusterdns.forward.slices import Steps, at_once
 from clusterdns.zone.names import Name
 from clusterdns.zone.prepared import OWNER, QUESTION_AT, SERVFAIL, pointer, section_counts
 
@@ -117,20 +119,20 @@ def _rewritten(
 ) -> tuple[bytes, tuple[int, ...]]:
     writer = Writer(target, target_at, start)
     with suppress(PeerError):  # too long for any message: the rest of it is cut
-        _write(writer, foreign, wire, target, 0, records, same_question=True)
+        at_once(_write(writer, foreign, wire, target, 0, records, same_question=True))
     return bytes(writer.octets), tuple(writer.cuts)
 
 
-def continued(first: Foreign, name: Name, second: Foreign) -> Foreign:
+def continued(first: Foreign, name: Name, second: Foreign) -> Steps[Foreign]:
     """*first*, the partial answer for *name*, and *second*, the one for the end of its chain: one answer.
 
     Both must be of the same moment (see ``sections``).  Raises PeerError where it is longer than any message.
     """
     writer = Writer(name, QUESTION_AT, QUESTION_AT + len(name) + 4)
-    _write(writer, first, first.wire, name, 0, first.answers, same_question=True)
-    _write(writer, second, second.wire, first.end, 0, second.answers, same_question=False)
-    _write(writer, first, first.wire, name, first.answers, len(first.cuts), same_question=True)
-    _write(writer, second, second.wire, first.end, second.answers, len(second.cuts), same_question=False)
+    yield from _write(writer, first, first.wire, name, 0, first.answers, same_question=True)
+    yield from _write(writer, second, second.wire, first.end, 0, second.answers, same_question=False)
+    yield from _write(writer, first, first.wire, name, first.answers, len(first.cuts), same_question=True)
+    yield from _write(writer, second, second.wire, first.end, second.answers, len(second.cuts), same_question=False)
     return Foreign(
         second.rcode,
         first.authentic and second.authentic,
@@ -150,7 +152,7 @@ def continued(first: Foreign, name: Name, second: Foreign) -> Foreign:
 
 def _write(
     writer: Writer, foreign: Foreign, wire: bytes, name: Name, first: int, last: int, *, same_question: bool
-) -> None:
+) -> Steps[None]:
     """The records from number *first* to before *last* of *foreign*, which answers a question for *name*."""
     if first >= last:
         return
@@ -160,7 +162,9 @@ def _write(
     pointers = [base + at for at in foreign.pointers[: bisect_left(foreign.pointers, stop)]]
     begin = foreign.cuts[first - 1] if first else 0
     number = 0
-    for end, ttl in zip(foreign.cuts[first:last], foreign.ttls[first:last], strict=True):
+    for done, (end, ttl) in enumerate(zip(foreign.cuts[first:last], foreign.ttls[first:last], strict=True), 1):
+        if not done % A_STEP:
+            yield
         while number < len(pointers) and pointers[number] < base + begin:
             number += 1
         inside = number

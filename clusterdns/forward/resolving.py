@@ -11,6 +11,7 @@ from clusterdns.forward.answers import ANSWERS, Foreign, Question, Unresolved
 from clusterdns.forward.placing import continued
 from clusterdns.forward.routing import UPSTREAM, Routes
 from clusterdns.forward.sections import CNAME, RRSIG
+from clusterdns.forward.slices import LARGE_OCTETS, at_once, in_slices
 from clusterdns.forward.trail import trail_option
 from clusterdns.views.cache import rcode_name
 from clusterdns.zone.extended_errors import NETWORK_ERROR, NO_REACHABLE_AUTHORITY, OTHER, PROHIBITED
@@ -71,7 +72,8 @@ class Resolver:
             further = await self._part(question._replace(name=end), options)
             if further.rcode not in ANSWERS:
                 raise Unresolved(*(further.error or no_answer(further.rcode)))
-            foreign = continued(foreign, question.name, further)
+            steps = continued(foreign, question.name, further)
+            foreign = await in_slices(steps) if len(further.wire) > LARGE_OCTETS else at_once(steps)
         if foreign.rcode == NXDOMAIN and self._routes.has_names(foreign.end, question.rtype):
             return structs.replace(foreign, rcode=NOERROR, authentic=False)
         return foreign

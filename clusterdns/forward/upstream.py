@@ -15,7 +15,7 @@ from clusterdns.forward.message import is_bare_error, query, refuses_edns, refus
 from clusterdns.forward.randomness import Randomness
 from clusterdns.forward.sections import NS
 from clusterdns.forward.servers import Server
-from clusterdns.forward.slices import in_slices
+from clusterdns.forward.slices import LARGE_OCTETS, in_slices
 from clusterdns.forward.stream_exchange import PADDING, StreamExchange, StreamLimits, padding, tls_context
 from clusterdns.forward.tries import Transport, Tries, TryError
 from clusterdns.forward.udp_exchange import NearMiss, UdpExchange
@@ -24,7 +24,6 @@ from clusterdns.zone.names import ROOT
 
 PROBE = Question(ROOT, NS)  # whoever is alive says something to this
 PLAIN_SECONDS = 600.0  # without EDNS, or without options in it, to a server that has refused them
-LARGE_OCTETS = 8192  # of a reply whose walk would hold the loop for longer than queries should wait
 
 
 class Patience(Struct, frozen=True):
