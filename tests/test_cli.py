@@ -136,6 +136,30 @@ def test_check_of_manifests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert f"{tmp_path}/bad.yaml:" in capsys.readouterr().out
 
 
+PIPED = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selectors: {app: web}, ports: [{port: 80}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    {
+        "objects": (PIPED, 0, "-:4: warning CD232 Service shop/web: spec.selectors: "),
+        "the same twice": (f"{PIPED}---\n{PIPED}", 1, "-:6: error CD307 Service shop/web: "),
+        "settings": ("ttl: x\n", 1, "-:1: error CD900 column 6: ttl: 'x' is no duration; "),
+    }.values(),
+)
+def test_check_of_standard_input(text: str, code: int, told: str) -> None:
+    done = subprocess.run([*COMMAND, "check", "-"], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert any(line.startswith(told) for line in done.stdout.splitlines()), done.stdout
+    assert all(line.startswith("-:") for line in done.stdout.splitlines())
+    assert "/tmp" not in done.stdout
+
+
 def test_strict_fails_on_warnings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
