@@ -104,6 +104,7 @@ def test_another_ttl_and_domain_on_the_sockets_that_were_there(tmp_path: Path) -
     [
         ({"ttl": 5000}, "ttl: '5000' is out of range"),
         ({"tll": 5}, "unknown setting tll; did you mean ttl?"),
+        ({"domain": "in-addr.arpa"}, "'in-addr.arpa' is a reverse zone; write a forward zone, such as cluster.local"),
         ({"manifests": ["/nonexistent/folder"]}, "/nonexistent/folder"),
         ({"listen": ["127.0.0.1:0", "192.0.2.77:5353"]}, "listen 192.0.2.77:5353"),
         ({"ttl": 9, "http": ["192.0.2.77:9153"]}, "192.0.2.77"),
