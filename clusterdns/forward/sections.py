@@ -12,7 +12,7 @@ from clusterdns.forward.slices import Steps
 from clusterdns.zone.names import ROOT, Name
 from clusterdns.zone.prepared import IN, OWNER
 
-A, NS, CNAME, SOA, SIG, AAAA, NAPTR, DNAME, DS, RRSIG, NSEC, NSEC3 = 1, 2, 5, 6, 24, 28, 35, 39, 43, 46, 47, 50
+A, NS, CNAME, SOA, SIG, AAAA, NAPTR, DNAME, RRSIG, NSEC, NSEC3 = 1, 2, 5, 6, 24, 28, 35, 39, 46, 47, 50
 FIXED_OCTETS = 10
 A_STEP = 128  # records: between two looks at what else is to be done
 _FIXED = struct.Struct("!HHIH")  # TYPE, CLASS, TTL, RDLENGTH
