@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 from replies import reply
 
 from clusterdns.forward.answers import Foreign, Question, Unresolved
-from clusterdns.forward.resolving import MAX_PARTS, Resolver
+from clusterdns.forward.resolving import MAX_PARTS, Resolver, up_to
 from clusterdns.forward.routing import Routes
 from clusterdns.forward.slices import Steps, at_once
 from clusterdns.forward.walk import walk
@@ -62,6 +63,22 @@ def test_a_large_answer_may_stand_at_its_end(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("clusterdns.forward.resolving.in_slices", counted)
     server = Links({"www.example.com.": "a.example.net.", "a.example.net.": "b.example.org."}.get, addresses=1000)
     assert (resolved(server).answers, sliced) == (1002, [1])
+
+
+CUT: dict[str, tuple[bool, int, bool]] = {  # cacheable, TTL -> cacheable
+    "an answer": (True, 60, True),
+    "a denial without a SOA, which goes": (False, 0, True),
+    "an answer for this once": (False, 60, False),
+}
+
+
+@pytest.mark.parametrize(("cacheable", "ttl", "kept"), CUT.values(), ids=CUT)
+def test_whether_what_is_left_of_an_answer_may_be_kept(cacheable: bool, ttl: int, kept: bool) -> None:
+    end = parse_name("a.example.net")
+    answer = ["www.example.com. 60 CNAME a.example.net.", "a.example.net. 60 A 192.0.2.1"]
+    foreign = structs.replace(walk(reply("www.example.com", "A", answer), WWW), cacheable=cacheable, ttl=ttl)
+    left = up_to(foreign, WWW.name, lambda name: name == end)
+    assert (left.answers, left.ttl, left.cacheable) == (1, 60, kept)
 
 
 @pytest.mark.parametrize("length", [2, 3])

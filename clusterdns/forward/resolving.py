@@ -147,7 +147,8 @@ def _cut(foreign: Foreign, answers: int, end: Name) -> Foreign:
         ttl=min(int.from_bytes(foreign.wire[at : at + 4]) for at in ttls),
         end=end,
         partial=True,
-        cacheable=True,
+        # What goes is a denial without a SOA, which has no TTL; what may not be kept for another reason may not in part.
+        cacheable=foreign.cacheable or not foreign.ttl,
     )
 
 
