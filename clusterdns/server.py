@@ -68,6 +68,7 @@ class Server:
         self._started_at = time.time()
         self._supervisor = supervisor or Supervisor({}, 0)
         self._load, self._config_path, self._after_start = load, config_path, started
+        self._read = _signature(config_path)  # of the file as it was when it was last read, or is about to be
         self._settings = self._loaded()
         self._listeners = Listeners(inherited)
         self._forwarding = Forwarding(lambda: self._listeners.pressed)
@@ -272,15 +273,12 @@ class Server:
         task.add_done_callback(self._tasks.discard)
 
     async def _watch_config(self) -> None:
-        if self._config_path is None:
-            return
-        seen = _signature(self._config_path)
-        while True:
+        while self._config_path:
             await asyncio.sleep(WATCH_SECONDS)
             now = _signature(self._config_path)
             # A file that is gone for a moment is being replaced.
-            if now not in (seen, None):
-                seen = now
+            if now not in (self._read, None):
+                self._read = now
                 self._spawn_reload()
 
     async def _watch_staleness(self) -> None:
@@ -292,6 +290,7 @@ class Server:
         """Reads settings and files again.  The log says what changed, or why nothing did."""
         async with self._reloading:
             self._supervisor.reloading()
+            self._read = _signature(self._config_path)
             try:
                 settings = await asyncio.to_thread(self._loaded)
                 if settings != self._settings:
@@ -387,8 +386,10 @@ def _sockets(settings: Settings) -> int:
     return 2 * settings.forward_total if settings.upstream or settings.stub_domains else 0
 
 
-def _signature(path: str) -> tuple[int, int, int] | None:
+def _signature(path: str | None) -> tuple[int, int, int] | None:
     """Another one after every change of the file; None where there is none."""
+    if path is None:
+        return None
     try:
         status = os.stat(path)
     except OSError:

@@ -198,6 +198,22 @@ def test_a_changed_file_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     live(tmp_path, story)
 
 
+def test_a_file_that_has_been_read_for_a_signal_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "WATCH_SECONDS", 0)
+
+    async def story(life: Life) -> None:
+        for count in (1, 2):
+            life.write(ttl=5000 + count)
+            await life.server.reload()
+            for _ in range(100):  # looks at the file
+                await asyncio.sleep(0)
+            assert life.server.reloads_failed == count
+
+    live(tmp_path, story)
+
+
 def test_no_query_is_lost_while_settings_change(tmp_path: Path) -> None:
     """Every answer is that of the old settings or of the new ones, and there is one to every question."""
 
