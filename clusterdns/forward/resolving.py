@@ -147,7 +147,7 @@ def _cut(foreign: Foreign, answers: int, end: Name) -> Foreign:
         ttl=min(int.from_bytes(foreign.wire[at : at + 4]) for at in ttls),
         end=end,
         partial=True,
-        # What goes is a denial without a SOA, which has no TTL; what may not be kept for another reason may not in part.
+        # A denial without a SOA, which has no TTL, goes; what may not be kept for another reason may not in part.
         cacheable=foreign.cacheable or not foreign.ttl,
     )
 
