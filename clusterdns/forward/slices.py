@@ -14,7 +14,7 @@ T = TypeVar("T")
 Steps = Generator[None, None, T]
 
 LARGE_OCTETS = 8192  # of a reply: what is done with more would hold the loop for longer than queries should wait
-PAUSE_SECONDS = 0.001  # between two steps, which take less than that
+PAUSE_SECONDS = 0.001  # between two steps; most take less than that, none more than a few times as much
 MOST_WAITING = 32  # for their turn: each takes a tenth of a second, and nobody waits for longer than some seconds
 
 _turns: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns]" = WeakKeyDictionary()
