@@ -16,7 +16,7 @@ EXPLORE = 1 / 32  # of the questions go to any of them first, lest nobody knows 
 
 # Questions at a time that are asked while every upstream is down.  Each costs a few tries, milliseconds in all: without
 # a bound they would take from our own names' answers what is needed for these.
-FINDING_OUT = 16
+FINDING_OUT = 8
 
 
 class Group:
