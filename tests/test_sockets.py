@@ -111,7 +111,8 @@ def test_a_second_address_that_fails_closes_the_first(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sockets, "_bind", bind)
     with pytest.raises(OperatorError):
         bind_pairs(("0.0.0.0", 0))
-    assert [sock.fileno() for sock in opened] == [-1, -1]
+    assert len(opened) > 1
+    assert {sock.fileno() for sock in opened} == {-1}, "closed"
 
 
 @with_ipv6
