@@ -14,6 +14,7 @@ from clusterdns.controllers.manager import ControllerOptions, Controllers
 from clusterdns.controllers.memory import Memory
 from clusterdns.engine.table import Remains, Table
 from clusterdns.errors import Problem
+from clusterdns.steps import at_once
 from clusterdns.zone.left_out import left_out
 from clusterdns.zone.tree import Prepared, ZoneOptions
 
@@ -176,11 +177,6 @@ def build(objects: Iterable[Object], zones: ZoneOptions, controllers: Controller
     """A whole world from nothing: for the commands' ``--from``, and for tests, whose other way must equal it."""
     world = World(zones, controllers)
     steps = world.steps("objects", [Upsert(item) for item in objects])
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            world.commit(stop.value[1], serial)
-            for _ in world.forget():
-                pass
-            return world
+    world.commit(at_once(steps)[1], serial)
+    at_once(world.forget())
+    return world

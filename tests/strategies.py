@@ -12,9 +12,10 @@ from clusterdns.engine.elsewhere import Later, Resolve
 from clusterdns.engine.manners import NOBODY, Peer
 from clusterdns.engine.reply import Reply
 from clusterdns.engine.table import Table
+from clusterdns.steps import at_once
 from clusterdns.zone.names import Name, parse_name
 from clusterdns.zone.prepared import REFUSED
-from clusterdns.zone.tree import Prepared, ZoneOptions, drain
+from clusterdns.zone.tree import Prepared, ZoneOptions
 
 # No test depends on speed: a deadline would make it.  Read here, before the tests that import this module.
 settings.register_profile("unhurried", deadline=None)
@@ -79,7 +80,7 @@ def apply(
     table: Table, services: Services, namespaces: Iterable[str], serial: int = 1, pods: Mapping[Key, Addresses] = {}
 ) -> Prepared:
     """One round."""
-    prepared = drain(table.tree.prepare(services, frozenset(namespaces), pods))
+    prepared = at_once(table.tree.prepare(services, frozenset(namespaces), pods))
     for _ in table.stage(prepared):
         pass
     table.apply(prepared, serial)

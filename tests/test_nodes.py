@@ -18,10 +18,11 @@ from strategies import (
 
 from clusterdns.cluster.model import READY, Endpoint, EndpointSlice, Published, Service
 from clusterdns.engine.table import Table
+from clusterdns.steps import at_once
 from clusterdns.zone.names import parse_name, to_text
 from clusterdns.zone.prepared import Node
 from clusterdns.zone.records import essence
-from clusterdns.zone.tree import ZoneOptions, drain
+from clusterdns.zone.tree import ZoneOptions
 
 # Below it there is room for some of the endpoints' names, and not for others.
 LONG = ZoneOptions((parse_name(".".join(["d" * 63, "e" * 63, "f" * 60])),))
@@ -33,7 +34,7 @@ SQL = ["sql/tcp/3306"]
 def written(before: Published, after: Published) -> tuple[set[str], set[str]]:
     """Which names below ``shop.svc`` are written, and which go."""
     table = table_of(before)
-    change = drain(table.tree.prepare(by_key([after]), frozenset({"shop"}))).change
+    change = at_once(table.tree.prepare(by_key([after]), frozenset({"shop"}))).change
     upserts, deletes = ({to_text(name) for name in names} for names in (change.upserts, change.deletes))
     suffix = ".shop.svc.cluster.local."
     return {name.removesuffix(suffix) for name in upserts}, {name.removesuffix(suffix) for name in deletes}
@@ -124,7 +125,7 @@ def test_any_changes_of_endpoints_end_as_a_fresh_build_does(
     table = Table(options)
     for slices_, pod_names in rounds:
         published = Published(service, slices_, pod_names)
-        prepared = drain(table.tree.prepare({service.key: published}, frozenset({service.key.namespace})))
+        prepared = at_once(table.tree.prepare({service.key: published}, frozenset({service.key.namespace})))
         table.apply(prepared, 1)
         fresh = table_of(published, options=options)
         assert table.nodes.keys() == fresh.nodes.keys()

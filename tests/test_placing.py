@@ -13,8 +13,8 @@ from strategies import OPTIONS
 from clusterdns.errors import PeerError
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.placing import behind, bounded, continued, respond, sections
-from clusterdns.forward.slices import at_once
 from clusterdns.forward.walk import walk
+from clusterdns.steps import at_once
 from clusterdns.zone.names import Name, parse_name, to_text
 
 assert OPTIONS  # its module sets the profile of hypothesis

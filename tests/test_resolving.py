@@ -13,8 +13,8 @@ from replies import reply
 from clusterdns.forward.answers import Foreign, Question, Unresolved
 from clusterdns.forward.resolving import MAX_PARTS, Resolver, up_to
 from clusterdns.forward.routing import Routes
-from clusterdns.forward.slices import Steps, at_once
 from clusterdns.forward.walk import walk
+from clusterdns.steps import Steps, at_once
 from clusterdns.zone.names import parse_name, to_text
 
 WWW = Question(parse_name("www.example.com"), 1)

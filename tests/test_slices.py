@@ -6,7 +6,8 @@ from collections.abc import Generator
 import pytest
 
 from clusterdns.errors import PeerError
-from clusterdns.forward.slices import MOST_WAITING, at_once, in_slices
+from clusterdns.forward.slices import MOST_WAITING, in_slices
+from clusterdns.steps import at_once
 
 
 def counting(seen: list[str], name: str, steps: int = 3) -> Generator[None, None, str]:

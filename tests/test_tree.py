@@ -25,11 +25,12 @@ from strategies import (
 
 from clusterdns.cluster.model import Key, Published
 from clusterdns.engine.table import Table
+from clusterdns.steps import at_once
 from clusterdns.zone.names import Name, label, parent, parse_name, to_text
 from clusterdns.zone.prepared import NXDOMAIN, Change, Node
 from clusterdns.zone.records import all_records, endpoint_label, essence, shown
 from clusterdns.zone.reverse import parse_reverse, reverse_name
-from clusterdns.zone.tree import ZoneOptions, drain
+from clusterdns.zone.tree import ZoneOptions
 
 TWO_DOMAINS = ZoneOptions(
     (parse_name("cluster.local"), parse_name("corp.example")),
@@ -170,12 +171,12 @@ def test_a_preparation_changes_nothing_and_yields() -> None:
 def test_equal_records_are_no_change() -> None:
     table = table_of(*SHOP)
     unready = cluster_ip("shop/bare", "10.96.0.11", endpoints=["!10.1.0.5"])
-    prepared = drain(table.tree.prepare(by_key(SHOP), frozenset({"shop", "ops"})))
+    prepared = at_once(table.tree.prepare(by_key(SHOP), frozenset({"shop", "ops"})))
     assert not prepared.change.records_changed
     assert not prepared.change.size
     assert not prepared.services
     assert prepared.reverse is table.tree.reverse
-    prepared = drain(table.tree.prepare(by_key([unready]), frozenset({"shop", "ops"})))
+    prepared = at_once(table.tree.prepare(by_key([unready]), frozenset({"shop", "ops"})))
     assert not prepared.change.records_changed, "an endpoint that has no record"
 
 
@@ -193,7 +194,7 @@ def test_a_serial_is_due_when_a_record_or_a_name_changed(
     services: Services, namespaces: tuple[str, ...], *, changed: bool
 ) -> None:
     table = table_of(*SHOP)
-    prepared = drain(table.tree.prepare(services, frozenset(namespaces)))
+    prepared = at_once(table.tree.prepare(services, frozenset(namespaces)))
     assert prepared.change.records_changed == changed
 
 

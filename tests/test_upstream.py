@@ -41,10 +41,10 @@ from replies import SOA, asked, told
 from clusterdns.engine.edns import option
 from clusterdns.forward.answers import Foreign
 from clusterdns.forward.servers import Server
-from clusterdns.forward.slices import Steps
 from clusterdns.forward.tries import TryError
 from clusterdns.forward.udp_exchange import looks_random
 from clusterdns.forward.upstream import Patience, Upstream
+from clusterdns.steps import Steps
 
 WWW = "www.an-upstream.example.com."
 QUESTION = asked(WWW)

@@ -148,6 +148,7 @@ def _worlds(sources: Sequence[str], config: str | None) -> "Iterator[World]":
     from clusterdns.config import load_settings
     from clusterdns.options import controller_options, zone_options
     from clusterdns.sources.manifests import Manifests
+    from clusterdns.steps import at_once
     from clusterdns.world import World
 
     settings = load_settings({}, os.environ, config)
@@ -158,13 +159,7 @@ def _worlds(sources: Sequence[str], config: str | None) -> "Iterator[World]":
 
         async def next_round() -> None:
             events = await anext(rounds)
-            steps = own.steps(source.name, events)
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as stop:
-                    own.commit(stop.value[1], own.serial + 1)
-                    return
+            own.commit(at_once(own.steps(source.name, events))[1], own.serial + 1)
 
         while True:
             runner.run(next_round())

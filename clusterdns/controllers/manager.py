@@ -15,6 +15,7 @@ from clusterdns.controllers.mirroring import mirror
 from clusterdns.controllers.node_ports import NodePorts
 from clusterdns.controllers.stand_ins import StandIns
 from clusterdns.errors import Problem
+from clusterdns.steps import at_once
 
 # A dump's slices of these are the truth about their Service, so nobody here makes it again.
 SLICE_CONTROLLER = "endpointslice-controller.k8s.io"
@@ -56,8 +57,7 @@ class Controllers:
     def update(self, state: State, changes: Sequence[Changed]) -> set[Key]:
         """Takes in a round's *changes*, which *state* already has; returns the Services whose Published may be new."""
         self.take(state, changes)
-        for _ in self.learn(state):
-            pass
+        at_once(self.learn(state))
         return self.settle(state)
 
     def take(self, state: State, changes: Sequence[Changed]) -> None:

@@ -17,7 +17,7 @@ from clusterdns.forward.answers import Foreign
 from clusterdns.forward.compressed import MAX_TARGET, Names
 from clusterdns.forward.rewriting import Writer
 from clusterdns.forward.sections import A_STEP
-from clusterdns.forward.slices import Steps, at_once
+from clusterdns.steps import Steps, at_once
 from clusterdns.zone.names import Name
 from clusterdns.zone.prepared import OWNER, QUESTION_AT, SERVFAIL, pointer, section_counts
 

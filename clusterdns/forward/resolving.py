@@ -11,8 +11,9 @@ from clusterdns.forward.answers import ANSWERS, Foreign, Question, Unresolved
 from clusterdns.forward.placing import continued
 from clusterdns.forward.routing import UPSTREAM, Routes
 from clusterdns.forward.sections import CNAME, RRSIG
-from clusterdns.forward.slices import LARGE_OCTETS, at_once, in_slices
+from clusterdns.forward.slices import LARGE_OCTETS, in_slices
 from clusterdns.forward.trail import trail_option
+from clusterdns.steps import at_once
 from clusterdns.views.cache import rcode_name
 from clusterdns.zone.extended_errors import NETWORK_ERROR, NO_REACHABLE_AUTHORITY, OTHER, PROHIBITED
 from clusterdns.zone.names import Name

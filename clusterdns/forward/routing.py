@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from clusterdns.forward.sections import DS
 from clusterdns.zone.names import ROOT, Name, parent, parse_name
 
 
@@ -17,7 +18,6 @@ class Route(NamedTuple):
 
 
 UPSTREAM = -1
-DS = 43  # not with the other types: commands that ask nobody import no event loop
 _ARPA = parse_name("arpa")
 
 

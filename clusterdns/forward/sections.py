@@ -8,11 +8,11 @@ from clusterdns.engine.edns import OPT
 from clusterdns.engine.wire import owner_end
 from clusterdns.errors import PeerError
 from clusterdns.forward.compressed import Names
-from clusterdns.forward.slices import Steps
+from clusterdns.steps import Steps
 from clusterdns.zone.names import ROOT, Name
 from clusterdns.zone.prepared import IN, OWNER
 
-A, NS, CNAME, SOA, SIG, AAAA, NAPTR, DNAME, RRSIG, NSEC, NSEC3 = 1, 2, 5, 6, 24, 28, 35, 39, 46, 47, 50
+A, NS, CNAME, SOA, SIG, AAAA, NAPTR, DNAME, DS, RRSIG, NSEC, NSEC3 = 1, 2, 5, 6, 24, 28, 35, 39, 43, 46, 47, 50
 FIXED_OCTETS = 10
 A_STEP = 128  # records: between two looks at what else is to be done
 _FIXED = struct.Struct("!HHIH")  # TYPE, CLASS, TTL, RDLENGTH

@@ -4,14 +4,13 @@ A thread would take the interpreter whenever the loop lets go of it, which it do
 """
 
 import asyncio
-from collections.abc import Generator
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from clusterdns.errors import PeerError
+from clusterdns.steps import Steps
 
 T = TypeVar("T")
-Steps = Generator[None, None, T]
 
 LARGE_OCTETS = 8192  # of a reply: what is done with more would hold the loop for longer than queries should wait
 PAUSE_SECONDS = 0.001  # between two steps; most take less than that, none more than a few times as much
@@ -42,13 +41,3 @@ async def in_slices(steps: Steps[T]) -> T:
                 await asyncio.sleep(PAUSE_SECONDS)
     finally:
         turns.inside -= 1
-
-
-def at_once(steps: Steps[T]) -> T:
-    """The same where nobody waits, or it is little."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result

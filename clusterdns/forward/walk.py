@@ -25,7 +25,7 @@ from clusterdns.forward.sections import (
     read_opt,
     read_records,
 )
-from clusterdns.forward.slices import Steps, at_once
+from clusterdns.steps import Steps, at_once
 from clusterdns.zone.names import ROOT, Name, is_below
 from clusterdns.zone.prepared import ANY, IN, NOERROR, NXDOMAIN, QUESTION_AT
 

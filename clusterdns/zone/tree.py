@@ -291,13 +291,3 @@ def _assign(kept: dict[_K, _V], changes: Mapping[_K, _V | None]) -> None:
             kept.pop(key, None)
         else:
             kept[key] = value
-
-
-def drain(steps: Preparation) -> Prepared:
-    """Runs a preparation to its end, where nobody waits for the loop."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: Prepared = stop.value
-            return result
