@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from clusterdns.cluster.build import SERVICE_NAME
 from clusterdns.cluster.labels import Selector, matches
-from clusterdns.cluster.model import Endpoints, Key, Object, Pod, Published, Service, Workload
+from clusterdns.cluster.model import Endpoints, Key, Object, Pod, Published, Service, Workload, list_order
 from clusterdns.cluster.state import WORKLOADS
 from clusterdns.controllers.manager import SLICE_CONTROLLER
 from clusterdns.views import objects
@@ -172,16 +172,11 @@ def _listed(items: Sequence[Item], query: Query) -> Iterator[Item | None]:
     """Those that *query* wants, in the order of an API server."""
     chunks = []
     for at in range(0, len(items), _CHUNK):
-        found = [(_order(item.key), item) for item in items[at : at + _CHUNK] if query.wants(item.key, item.labels)]
+        found = [(list_order(item.key), item) for item in items[at : at + _CHUNK] if query.wants(item.key, item.labels)]
         chunks.append(sorted(found, key=itemgetter(0)))
         yield None
     for _, item in merge(*chunks, key=itemgetter(0)):
         yield item
-
-
-def _order(key: Key) -> str:
-    """As an API server lists them: its storage sorts ``namespace/name`` as one text."""
-    return f"{key.namespace}/{key.name}"
 
 
 def records(world: World, query: Query) -> Iterator[Record | None]:

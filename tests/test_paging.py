@@ -7,10 +7,10 @@ import pytest
 from fake_api import service
 
 from clusterdns.cluster.events import Kind
-from clusterdns.cluster.model import Key
+from clusterdns.cluster.model import Key, list_order
 from clusterdns.sources.kubernetes.decoding import Decoder
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
-from clusterdns.sources.kubernetes.paging import Paging, order, page_size
+from clusterdns.sources.kubernetes.paging import Paging, page_size
 from clusterdns.sources.kubernetes.store import Listing, Store
 
 KIND: Kind = "Service"
@@ -109,4 +109,4 @@ def test_a_page_that_suits(octets: int, items: int, size: int, expected: int) ->
 
 def test_keys_are_listed_in_the_order_of_their_text() -> None:
     """As etcd has them: ``-`` is before ``/``."""
-    assert min([Key("shop", "web"), Key("shop-a", "web")], key=order) == Key("shop-a", "web")
+    assert min([Key("shop", "web"), Key("shop-a", "web")], key=list_order) == Key("shop-a", "web")

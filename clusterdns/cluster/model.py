@@ -22,6 +22,11 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
+def list_order(key: Key) -> str:
+    """Of an API server's lists: its storage sorts ``namespace/name`` as one text."""
+    return f"{key.namespace}/{key.name}"
+
+
 class Place(Struct, frozen=True, gc=False, order=True):
     """Where an object was written; ordered as people read: by path, then line."""
 

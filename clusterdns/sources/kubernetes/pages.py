@@ -15,10 +15,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from clusterdns.cluster.events import Kind
-from clusterdns.cluster.model import Key, Object
+from clusterdns.cluster.model import Key, Object, list_order
 from clusterdns.errors import BackendError
 from clusterdns.sources.kubernetes.decoding import page_of
-from clusterdns.sources.kubernetes.paging import order
 from clusterdns.sources.kubernetes.resources import JSON, Resource
 
 logger = logging.getLogger("clusterdns.kubernetes")
@@ -119,7 +118,7 @@ class _Walk:
 
     def is_behind(self, key: Key) -> bool:
         """Whether *key* may be on a later page."""
-        return self._more and key not in self._page and (not self._last or order(key) > self._last)
+        return self._more and key not in self._page and (not self._last or list_order(key) > self._last)
 
     def take(self, body: bytes) -> None:
         """Raises ApiError or msgspec.MsgspecError for what is no page."""
@@ -128,7 +127,7 @@ class _Walk:
         for item in page.items:
             named = msgspec.json.decode(item, type=_Named).metadata
             self._page[Key(named.namespace, named.name)] = item
-        self._last = max(map(order, self._page), default=self._last)
+        self._last = max(map(list_order, self._page), default=self._last)
         self._parameters = self._parameters | {"continue": page.token}
         self._more = bool(page.token)
 

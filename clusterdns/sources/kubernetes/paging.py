@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from clusterdns.cluster.model import Key
+from clusterdns.cluster.model import Key, list_order
 from clusterdns.sources.kubernetes.decoding import Decoder, Page, page_of
 from clusterdns.sources.kubernetes.faults import ApiError
 from clusterdns.sources.kubernetes.store import Listing
@@ -47,7 +47,7 @@ class Paging:
 
     async def _renew(self, outdated: set[Key], listing: Listing, pause: Pause) -> None:
         """Lists from the beginning until behind the last one of *outdated*."""
-        last, token = max(map(order, outdated)), ""
+        last, token = max(map(list_order, outdated)), ""
         listing.forget(outdated)
         while True:
             page, end = await self._page(token, listing, pause)
@@ -63,7 +63,7 @@ class Paging:
         for item in page.items:
             seen = self._decoder.item(item)
             listing.take(seen)
-            end = order(seen.key)
+            end = list_order(seen.key)
             await pause()
         self._size = page_size(len(text), len(page.items), self._size)
         return page, end
@@ -73,8 +73,3 @@ def page_size(octets: int, items: int, size: int) -> int:
     """How many objects to ask for, after a page of *size* (*items* came) was *octets* long."""
     fitting = PAGE_OCTETS * items // max(octets, 1) if items else size
     return max(LEAST_PAGE, min(MOST_PAGE, 2 * size, fitting))
-
-
-def order(key: Key) -> str:
-    """Of an API server's lists: its storage sorts ``namespace/name`` as one text."""
-    return f"{key.namespace}/{key.name}"
