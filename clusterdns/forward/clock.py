@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 
@@ -10,11 +11,8 @@ def ageing() -> Callable[[], float]:
 
     Where the system has no such clock (it is Linux's), the monotonic one.
     """
-    boot = getattr(time, "CLOCK_BOOTTIME", None)
-    if boot is not None:
-        try:
-            time.clock_gettime(boot)
-        except OSError:  # a sandbox may forbid it
-            return time.monotonic
-        return partial(time.clock_gettime, boot)
+    with suppress(AttributeError, OSError):  # another system; a sandbox that forbids it
+        now = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+        now()
+        return now
     return time.monotonic

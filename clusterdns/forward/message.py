@@ -50,9 +50,7 @@ def is_reply(packet: bytes, sent: bytes, *, any_case: bool = False) -> bool:
     Anything else is somebody else's, or a forgery: it is to be ignored, and the wait goes on.  *any_case*: for where
     nobody else can send a reply, so that the case proves nothing (RFC 4343).
     """
-    if len(packet) < HEADER_OCTETS or packet[:2] != sent[:2] or packet[4:6] != b"\0\1":
-        return False
-    if packet[2] & (QR | OPCODE) >> 8 != QR >> 8:
+    if not _is_response(packet, sent) or packet[4:6] != b"\0\1":
         return False
     end = _question_end(sent)
     asked, told = sent[HEADER_OCTETS:end], packet[HEADER_OCTETS:end]
@@ -65,9 +63,7 @@ def is_bare_error(packet: bytes, sent: bytes) -> bool:
     It repeats no question, so it proves less than a reply: port and ID, not the case.  Nothing of it may be kept.  It
     counts as no more than a time-out that comes early, for this one try: another try, or one without EDNS, follows.
     """
-    if len(packet) < HEADER_OCTETS or packet[:2] != sent[:2] or packet[3] & _RCODE not in _BARE:
-        return False
-    if packet[2] & (QR | OPCODE) >> 8 != QR >> 8:
+    if not _is_response(packet, sent) or packet[3] & _RCODE not in _BARE:
         return False
     counts, rest = packet[4:HEADER_OCTETS], packet[HEADER_OCTETS:]
     return (counts == bytes(8) and not rest) or (counts == _ONE_ADDITIONAL and _is_opt(rest))
@@ -91,6 +87,11 @@ def refuses_options(packet: bytes) -> bool:
     """A reply of a server that knows EDNS and does not ignore options that it does not know, as it should (§6.1.2)."""
     _, flags, questions, _, _, additional = HEADER.unpack_from(packet)
     return bool(flags & _RCODE == FORMERR and questions and additional)
+
+
+def _is_response(packet: bytes, sent: bytes) -> bool:
+    """By its header alone: QR, opcode and ID."""
+    return len(packet) >= HEADER_OCTETS and packet[:2] == sent[:2] and packet[2] & (QR | OPCODE) >> 8 == QR >> 8
 
 
 def _is_opt(record: bytes) -> bool:
