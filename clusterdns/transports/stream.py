@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import cast
 
 from clusterdns.engine.framing import MessageStream, frame
@@ -47,23 +48,13 @@ class StreamListener:
 
     async def leave(self) -> None:
         """No new connections; those that exist take no more queries, and end when the ones they have are answered."""
-        self.left = True
-        if self._server:
-            self._server.close()
-        for connection in self._own():
-            connection.leave()
-        await asyncio.sleep(0)  # transports close on the loop's next turn
+        await self._end(Connection.leave)
         if not self._connections:
             self.emptied.set()
 
     async def close(self) -> None:
         """No new connections; those that exist send what they hold and end."""
-        self.left = True
-        if self._server:
-            self._server.close()
-        for connection in self._own():
-            connection.finish()
-        await asyncio.sleep(0)
+        await self._end(Connection.finish)
         self.emptied.set()
 
     def count(self, change: int) -> None:
@@ -72,8 +63,13 @@ class StreamListener:
         if self.left and not self._connections:
             self.emptied.set()
 
-    def _own(self) -> "list[Connection]":
-        return [one for one in self.crowd if isinstance(one, Connection) and one.listener is self]
+    async def _end(self, each: "Callable[[Connection], None]") -> None:
+        self.left = True
+        if self._server:
+            self._server.close()
+        for connection in [one for one in self.crowd if isinstance(one, Connection) and one.listener is self]:
+            each(connection)
+        await asyncio.sleep(0)  # transports close on the loop's next turn
 
 
 class Connection(asyncio.Protocol):
