@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterable
 
-from clusterdns.cluster.addresses import address_text
+from clusterdns.cluster.addresses import address_text, host_port
 from clusterdns.cluster.labels import Requirement
 from clusterdns.config import SECRET, SETTINGS, Settings
+from clusterdns.config_values import UNITS_OF_SIZE
 
 HIDDEN = "(hidden)"  # refused by whatever reads it as a secret, so nobody takes it for one
-_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _DOMAINS = ("domain", "zones", "fallthrough", "kept_home")
 _IN_OCTETS = ("cache_octets", "max_yaml_octets", "max_json_octets")
 
@@ -23,7 +23,8 @@ def yaml_of(settings: Settings, name: str) -> str:
     if name in ("labels", "namespace_labels"):
         return _scalar(",".join(map(_requirement, value)))
     if name in _IN_OCTETS:
-        return next((f"{value // size}{unit}" for size, unit in _UNITS if not value % size), str(value))
+        sizes = reversed(UNITS_OF_SIZE.items())  # the largest first
+        return next(f"{value // size}{unit or ''}" for unit, size in sizes if not value % size)
     if name in _DOMAINS:
         return _scalar(_name(value)) if isinstance(value, str) else _list(map(_name, value))
     return _list(map(_text, value)) if isinstance(value, tuple) else _scalar(_text(value))
@@ -37,8 +38,7 @@ def _text(value: object) -> str:
     if isinstance(value, bytes):
         return address_text(value)
     if isinstance(value, tuple):
-        host, port = value
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return host_port(*value)
     return str(value)
 
 

@@ -13,6 +13,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from clusterdns.cluster.addresses import host_port
 from clusterdns.errors import OperatorError
 from clusterdns.lean_aiohttp import import_aiohttp
 
@@ -145,6 +146,5 @@ _REMEDIES = {
 
 
 def _refusal(host: str, port: int, error: OSError) -> str:
-    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     reason = os.strerror(error.errno) if error.errno else str(error)
-    return f"http {shown}: {reason}; {_REMEDIES.get(error.errno or 0, 'choose another with --http')}"
+    return f"http {host_port(host, port)}: {reason}; {_REMEDIES.get(error.errno or 0, 'choose another with --http')}"

@@ -28,6 +28,11 @@ def address_text(address: bytes) -> str:
     return inet_ntoa(address) if len(address) == 4 else str(ip_address(address))
 
 
+def host_port(host: str, port: int) -> str:
+    """``("::1", 53)`` -> ``"[::1]:53"``."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def family(address: bytes) -> int:
     """4 or 6."""
     return 4 if len(address) == 4 else 6

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from ipaddress import ip_address
 
+from clusterdns.cluster.addresses import host_port
 from clusterdns.errors import OperatorError
 
 # linux/in.h; Python has no names for them.  OMIT: ignore path-MTU news, which anybody can forge (RFC 9715 §3).
@@ -59,8 +60,7 @@ def bind_pairs(listen: Address) -> list[tuple[socket.socket, socket.socket]]:
 
 def address_text(address: Address) -> str:
     """``("::1", 53)`` -> ``"[::1]:53"``."""
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host_port(*address)
 
 
 def allow_files(wanted: int) -> int:

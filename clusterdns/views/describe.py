@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from clusterdns.cluster.addresses import host_port
 from clusterdns.views.columns import DESCRIPTION, align
-from clusterdns.views.trees import NONE, Tree, format_labels, get, host_port, many, number, pairs, text, texts
+from clusterdns.views.trees import NONE, Tree, format_labels, get, many, number, pairs, text, texts
 
 Row = list[str]  # the last cell is in no column
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
+from clusterdns.cluster.addresses import host_port
 from clusterdns.views.ages import age
 from clusterdns.views.columns import TABLE, align
 from clusterdns.views.pod_status import ready_cell, restarts_cell, status_cell
@@ -12,7 +13,6 @@ from clusterdns.views.trees import (
     Tree,
     format_labels,
     get,
-    host_port,
     joined,
     labels_of,
     many,

@@ -75,7 +75,3 @@ def joined(values: Iterable[str]) -> str:
 def format_labels(labels: dict[str, str]) -> str:
     """``app=web,tier=front`` or ``<none>``."""
     return joined(f"{key}={value}" for key, value in sorted(labels.items()))
-
-
-def host_port(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
