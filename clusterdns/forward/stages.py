@@ -50,6 +50,7 @@ _PASSED_ON = (NOTIMP, REFUSED)
 
 
 class _Waiting(NamedTuple):
+    client: str  # as it is admitted
     resolve: Resolve
     question: Question
     trail: bytes
@@ -168,8 +169,7 @@ class Forwarder:
     async def close(self) -> None:
         """Whoever still waits is told that the server ends."""
         while self._queue:
-            waiting = self._queue.take()
-            self._done(waiting.resolve, waiting.question, waiting.send, ENDING)
+            self._done(self._queue.take(), ENDING)
         await self.asker.close()
         for group in self.groups:
             await group.close()
@@ -184,7 +184,7 @@ class Forwarder:
     def _wait(self, resolve: Resolve, question: Question, trail: bytes, send: Send) -> None:
         client = client_of(resolve.address)
         self.admission.enter(client)
-        waiting = _Waiting(resolve, question, trail, send, self._clock() + self._timeout)
+        waiting = _Waiting(client, resolve, question, trail, send, self._clock() + self._timeout)
         # Who asks for what is under way keeps nobody waiting.
         if self.asker.is_asked(question) or not (self._queue or self._begun >= self._at_once()):
             self._begin(waiting)
@@ -195,11 +195,10 @@ class Forwarder:
         return 1 if self.pressed() else AT_ONCE
 
     def _begin(self, waiting: _Waiting) -> None:
-        resolve, question, trail, send, _ = waiting
-        if trail:
-            self._resolver.trails.setdefault(question, trail)
+        if waiting.trail:
+            self._resolver.trails.setdefault(waiting.question, waiting.trail)
         flights = self.asker.flights
-        self.asker.ask(question, partial(self._done, resolve, question, send))
+        self.asker.ask(waiting.question, partial(self._done, waiting))
         if self.asker.flights > flights:
             self._begun += 1
             self._turn_later()
@@ -221,7 +220,7 @@ class Forwarder:
             waiting = self._queue.take()
             taken += 1
             if outcome := self._settled(waiting, now):
-                self._done(waiting.resolve, waiting.question, waiting.send, outcome)
+                self._done(waiting, outcome)
             else:
                 self._begin(waiting)
         if self._queue:
@@ -241,19 +240,19 @@ class Forwarder:
         self.admission.refused += 1
         return self.asker.stale(question) or (_IN_VAIN if in_vain else _TOO_LATE)
 
-    def _done(self, resolve: Resolve, question: Question, send: Send, outcome: Outcome) -> None:
-        self.admission.leave(client_of(resolve.address))
+    def _done(self, waiting: _Waiting, outcome: Outcome) -> None:
+        self.admission.leave(waiting.client)
         self._left.set()
-        self._resolver.trails.pop(question, None)
+        self._resolver.trails.pop(waiting.question, None)
         try:
-            response = self._answer(resolve, outcome)
+            response = self._answer(waiting.resolve, outcome)
         except Exception:
             logger.exception("an answer of others could not be passed on")
-            response = self._end(resolve, SERVFAIL)
+            response = self._end(waiting.resolve, SERVFAIL)
         if isinstance(response, bytes):
-            send(response)
+            waiting.send(response)
         else:
-            response(send)
+            response(waiting.send)
 
     def _answer(self, resolve: Resolve, outcome: Outcome) -> bytes | Later:
         foreign = outcome.foreign
