@@ -15,6 +15,7 @@ import reload
 import restart
 import scale
 import speed
+from processes import MeasureError
 
 PACKAGE = Path(__file__).parents[2] / "clusterdns"
 BENCHMARKS = {
@@ -38,6 +39,9 @@ def main(arguments: list[str]) -> int:
     _with_byte_code()
     try:
         return BENCHMARKS[arguments[0]](arguments[1:])
+    except (MeasureError, OSError) as problem:
+        print(f"bench: {problem}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
 

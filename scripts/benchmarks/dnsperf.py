@@ -7,6 +7,7 @@ from pathlib import Path
 
 from load import Question
 from processes import MeasureError, run
+from servers import find
 
 OUTSTANDING = 100  # queries under way: dnsperf sends the next when one is answered
 COOKIE = "10:2464c4abcf10c957"  # EDNS option and content: a client's cookie, the same in every query
@@ -19,6 +20,12 @@ class Run:
     completed: int
     lost: int
     rcodes: dict[str, int]
+
+
+def need() -> None:
+    """Raises MeasureError where it is not installed."""
+    if find("dnsperf") is None:
+        raise MeasureError("dnsperf is missing: install it (Debian and Ubuntu: apt-get install dnsperf)")
 
 
 def write(path: Path, questions: Sequence[Question]) -> None:

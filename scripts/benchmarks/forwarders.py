@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from load import packet
-from servers import ECHO, HOST, OURS, Server, Site, ask, echo, write
+from servers import ECHO, HOST, OURS, Server, Site, ask, dnsmasq, echo, unbound, write
 
 NAMES = 10_000
 TTL = 3600
@@ -38,45 +38,20 @@ def known(coredns: str | None, upstream: int) -> list[Server]:
         listen = f"{HOST}:{site.port}"
         return [program, "-m", "clusterdns", "serve", str(ZONES), "--listen", listen, "--http", "", "--upstream", to]
 
-    def unbound(program: str, site: Site) -> list[str]:
+    def forwarding_unbound(program: str, site: Site) -> list[str]:
         text = f"""
             server:
-                interface: {HOST}@{site.port}
-                num-threads: 1
-                username: ""
-                chroot: ""
-                directory: "{site.folder}"
-                pidfile: ""
-                use-syslog: no
-                do-daemonize: no
-                module-config: "iterator"
                 do-not-query-localhost: no
                 msg-cache-size: 32m
                 rrset-cache-size: 64m
-            remote-control:
-                control-enable: no
             forward-zone:
                 name: "."
                 forward-addr: {HOST}@{upstream}
             """
-        return [program, "-d", "-c", write(site, "unbound.conf", text)]
+        return unbound(program, site, text)
 
-    def dnsmasq(program: str, site: Site) -> list[str]:
-        text = f"""
-            port={site.port}
-            listen-address={HOST}
-            bind-interfaces
-            no-daemon
-            no-resolv
-            no-hosts
-            no-poll
-            user=
-            group=
-            pid-file={site.folder}/dnsmasq.pid
-            cache-size=20000
-            server={HOST}#{upstream}
-            """
-        return [program, f"--conf-file={write(site, 'dnsmasq.conf', text)}"]
+    def forwarding_dnsmasq(program: str, site: Site) -> list[str]:
+        return dnsmasq(program, site, f"cache-size=20000\nserver={HOST}#{upstream}\n")
 
     def corefile(program: str, site: Site) -> list[str]:
         text = f"""
@@ -93,8 +68,8 @@ def known(coredns: str | None, upstream: int) -> list[Server]:
     return [
         Server(ECHO, python, "nothing: a UDP echo loop in Python", "-V", echo),
         Server(OURS, python, "zones/demo, and forwards", "", clusterdns),
-        Server("unbound", "unbound", "forwards (iterator module only)", "-V", unbound),
-        Server("dnsmasq", "dnsmasq", "forwards", "--version", dnsmasq),
+        Server("unbound", "unbound", "forwards (iterator module only)", "-V", forwarding_unbound),
+        Server("dnsmasq", "dnsmasq", "forwards", "--version", forwarding_dnsmasq),
         Server(
             "coredns", coredns or "coredns", "forwards (forward, cache)", "-version", corefile, (("GOMAXPROCS", "1"),)
         ),

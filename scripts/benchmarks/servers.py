@@ -132,9 +132,9 @@ def _version(program: str, flag: str) -> str:
     return found[0] if found else ""
 
 
-def write(site: Site, name: str, text: str) -> str:
+def write(site: Site, name: str, *texts: str) -> str:
     path = site.folder / name
-    path.write_text(dedent(text).lstrip())
+    path.write_text("".join(dedent(text).lstrip() for text in texts))
     return str(path)
 
 
@@ -198,6 +198,16 @@ def _unbound(program: str, site: Site) -> list[str]:
     (site.folder / "data").write_text("".join(f"local-data: '{record}'\n" for record in records))
     text = f"""
         server:
+            local-zone: {DOMAIN}. static
+            include: {site.folder}/data
+        """
+    return unbound(program, site, text)
+
+
+def unbound(program: str, site: Site, text: str) -> list[str]:
+    """*text*: what it is to know, as clauses of their own."""
+    common = f"""
+        server:
             interface: {HOST}@{site.port}
             num-threads: 1
             username: ""
@@ -207,12 +217,10 @@ def _unbound(program: str, site: Site) -> list[str]:
             use-syslog: no
             do-daemonize: no
             module-config: "iterator"
-            local-zone: {DOMAIN}. static
-            include: {site.folder}/data
         remote-control:
             control-enable: no
         """
-    return [program, "-d", "-c", write(site, "unbound.conf", text)]
+    return [program, "-d", "-c", write(site, "unbound.conf", common, text)]
 
 
 def _named(program: str, site: Site) -> list[str]:
@@ -239,6 +247,17 @@ def _dnsmasq(program: str, site: Site) -> list[str]:
     hosts = [f"{record[4]} {record[0]}" for record in records if record[3:4] in (["A"], ["AAAA"])]
     (site.folder / "hosts").write_text("\n".join(hosts).replace(". ", " ").replace(".\n", "\n") + "\n")
     text = f"""
+        cache-size=10000
+        local-ttl=5
+        local=/{DOMAIN}/
+        addn-hosts={site.folder}/hosts
+        """
+    return dnsmasq(program, site, text)
+
+
+def dnsmasq(program: str, site: Site, text: str) -> list[str]:
+    """*text*: what it is to know."""
+    common = f"""
         port={site.port}
         listen-address={HOST}
         bind-interfaces
@@ -249,12 +268,8 @@ def _dnsmasq(program: str, site: Site) -> list[str]:
         user=
         group=
         pid-file={site.folder}/dnsmasq.pid
-        cache-size=10000
-        local-ttl=5
-        local=/{DOMAIN}/
-        addn-hosts={site.folder}/hosts
         """
-    return [program, f"--conf-file={write(site, 'dnsmasq.conf', text)}"]
+    return [program, f"--conf-file={write(site, 'dnsmasq.conf', common, text)}"]
 
 
 def _coredns(program: str, site: Site) -> list[str]:

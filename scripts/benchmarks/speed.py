@@ -14,24 +14,18 @@ import dnsperf
 from load import LOADS, RCODES, SERVICES, manifests, questions
 from processes import MeasureError, run
 from report import Sample, Samples, summarise
-from servers import ECHO, Running, Site, find, free_port, known, start
+from servers import ECHO, Running, Site, free_port, known, start
 
 
 def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
-    if find("dnsperf") is None:
-        print("dnsperf is missing: install it (Debian and Ubuntu: apt-get install dnsperf)", file=sys.stderr)
-        return 2
+    dnsperf.need()
     cores = sorted(os.sched_getaffinity(0))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clusterdns-bench-")))
-        try:
-            running, skipped = _start_all(options, folder, cores[0], stack)
-            known_facts = facts(cores, options, f"{SERVICES} Services")
-            samples = _measure(running, folder, options, cores[-1])
-        except MeasureError as problem:
-            print(f"bench: {problem}", file=sys.stderr)
-            return 2
+        running, skipped = _start_all(options, folder, cores[0], stack)
+        known_facts = facts(cores, options, f"{SERVICES} Services")
+        samples = _measure(running, folder, options, cores[-1])
         report = summarise(known_facts, running, skipped, samples)
     print(report.to_json() if options.output == "json" else report.to_text())
     return 1 if report.goal_held is False else 0
