@@ -7,7 +7,6 @@ import pytest
 
 from clusterdns.errors import PeerError
 from clusterdns.forward.slices import MOST_WAITING, in_slices
-from clusterdns.steps import at_once
 
 
 def counting(seen: list[str], name: str, steps: int = 3) -> Generator[None, None, str]:
@@ -20,12 +19,6 @@ def counting(seen: list[str], name: str, steps: int = 3) -> Generator[None, None
 def failing() -> Generator[None, None, str]:
     yield
     raise PeerError("malformed")
-
-
-def test_at_once() -> None:
-    seen: list[str] = []
-    assert at_once(counting(seen, "a")) == "a"
-    assert seen == ["a0", "a1", "a2"]
 
 
 def test_the_loop_turns_between_steps() -> None:

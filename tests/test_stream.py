@@ -196,16 +196,22 @@ def test_silence_for_too_long_ends_a_connection(sent: bytes) -> None:
     run(scenario, Limits(idle=0.05))
 
 
-def test_what_is_no_query_is_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two octets now and then must not hold a connection."""
-    restarts: list[int] = []
+@pytest.fixture
+def restarts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One for each time that the silence of a connection ends."""
+    seen: list[int] = []
     original = stream.Connection._restart_idle
 
     def counting(self: stream.Connection) -> None:
-        restarts.append(1)
+        seen.append(1)
         original(self)
 
     monkeypatch.setattr(stream.Connection, "_restart_idle", counting)
+    return seen
+
+
+def test_what_is_no_query_is_silence(restarts: list[int]) -> None:
+    """Two octets now and then must not hold a connection."""
 
     async def scenario(listener: StreamListener, address: tuple[str, int]) -> None:
         async with connected(address) as streams:
@@ -230,16 +236,8 @@ def test_a_client_that_never_reads_is_left_in_the_end() -> None:
     run(scenario, Limits(idle=0.2))
 
 
-def test_who_reads_slowly_but_reads_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_reads_slowly_but_reads_is_not_silent(restarts: list[int]) -> None:
     """Its queries wait for it, not for new ones: no message arrives for longer than the limit."""
-    restarts: list[int] = []
-    original = stream.Connection._restart_idle
-
-    def counting(self: stream.Connection) -> None:
-        restarts.append(1)
-        original(self)
-
-    monkeypatch.setattr(stream.Connection, "_restart_idle", counting)
 
     async def scenario(listener: StreamListener, address: tuple[str, int]) -> None:
         async with connected(address) as (reader, writer):
