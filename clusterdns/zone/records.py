@@ -60,9 +60,13 @@ def shown(published: Published) -> Iterator[tuple[EndpointSlice, Endpoint]]:
     """
     everything = published.service.publish_not_ready
     for piece in published.slices:
-        for endpoint in piece.endpoints:
-            if endpoint.ready or everything:
-                yield piece, endpoint
+        for endpoint in _shown_of(piece, everything):
+            yield piece, endpoint
+
+
+def _shown_of(piece: EndpointSlice, everything: bool) -> list[Endpoint]:
+    """A list for each slice: of 150,000 endpoints a call for each would be felt."""
+    return [one for one in piece.endpoints if everything or one.conditions & READY]
 
 
 def records_for(published: Published, zone: Name, ttl: int) -> list[RRset]:
@@ -110,11 +114,7 @@ def _headless(published: Published, base: Name, ttl: int) -> list[RRset]:
     ports: dict[tuple[str, str], list[tuple[str, int]]] = {}
     everything, pod_names = published.service.publish_not_ready, published.pod_names
     for piece in published.slices:  # as ``shown``, and each port once
-        own = [
-            (endpoint_label(one, pod_names), one.address)
-            for one in piece.endpoints
-            if everything or one.conditions & READY
-        ]
+        own = [(endpoint_label(one, pod_names), one.address) for one in _shown_of(piece, everything)]
         for host, address in own:
             hosts.setdefault(host, set()).add(address)
         for port in piece.ports if own else ():
@@ -249,8 +249,7 @@ def essence(published: Published) -> Essence:
             own := tuple(
                 [
                     (one.address, one.hostname or (given_name(one, pod_names) if pod_names else ""))
-                    for one in piece.endpoints
-                    if everything or one.conditions & READY
+                    for one in _shown_of(piece, everything)
                 ]
             )
         )
@@ -265,6 +264,6 @@ def addresses_of(published: Published) -> set[bytes]:
     if published.service.type == "ExternalName":
         return set()
     found, everything = set(published.service.cluster_ips), published.service.publish_not_ready
-    for piece in published.slices:  # as ``shown``, without a call for each of 150,000 endpoints
-        found.update([one.address for one in piece.endpoints if everything or one.conditions & READY])
+    for piece in published.slices:
+        found.update([one.address for one in _shown_of(piece, everything)])
     return found
