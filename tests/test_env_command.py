@@ -205,6 +205,11 @@ def test_the_command_does_not_inherit_what_python_ignores() -> None:
     assert not ignored & 1 << (signal.SIGXFSZ - 1)
 
 
+def test_a_command_that_is_not_there_leaves_signals_as_python_has_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["exec", "--from", DEMO, "no-such-command"]) == 127
+    assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN, "else a connection that ends would end this process"
+
+
 def test_env_imports_nothing_heavy() -> None:
     code = (
         f"import sys; from clusterdns.cli.main import run; run(['env', '--from', {DEMO!r}]);"

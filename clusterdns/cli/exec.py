@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -28,9 +30,9 @@ def execute(
     """
     environment = variables(namespace, sources, server, config, links=links) | os.environ
     sys.stdout.flush()
-    _forget_signals()
     try:
-        os.execvpe(command[0], command, environment)  # noqa: S606 - running what the user says is what this is for
+        with _default_signals():
+            os.execvpe(command[0], command, environment)  # noqa: S606 - running what the user says is what this is for
     except (FileNotFoundError, ValueError):  # ValueError: an empty COMMAND
         print(f"{command[0]}: command not found", file=sys.stderr)
         return NOT_FOUND
@@ -39,8 +41,13 @@ def execute(
         return NOT_EXECUTABLE
 
 
-def _forget_signals() -> None:
+@contextmanager
+def _default_signals() -> Iterator[None]:
     """Python ignores these for its own sake, and what is ignored stays so over an exec."""
-    for name in ("SIGPIPE", "SIGXFSZ"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    ignored = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
+    before = [(one, signal.signal(one, signal.SIG_DFL)) for one in ignored]
+    try:
+        yield
+    finally:
+        for one, handler in before:
+            signal.signal(one, handler)
