@@ -169,7 +169,11 @@ SETTINGS = {
         Setting(
             "tcp_connections", "4096", "open TCP connections; over it the longest silent one of the largest client goes"
         ),
-        Setting("tcp_per_client", "256", "open TCP connections of one address; over it its longest silent one goes"),
+        Setting(
+            "tcp_per_client",
+            "256",
+            "open TCP connections of one address, or global IPv6 /64; over it its longest silent one goes",
+        ),
         Setting("query_log", [], "log queries by their answers: all, or some of success, denial, error; [] means none"),
         Setting("query_log_format", "common", "of lines on standard output: common (CoreDNS's) or json", QUERY_FORMATS),
         Setting("query_log_sample", "1", "log one query of so many: 1 to 1000000"),

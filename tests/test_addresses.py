@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusterdns.cluster.addresses import address_text, family, in_network, parse_address, parse_network
+from clusterdns.cluster.addresses import address_text, client_of, family, in_network, parse_address, parse_network
 
 ANY = st.ip_addresses()
 
@@ -53,3 +53,29 @@ def test_networks(address: IPv4Address | IPv6Address, base: IPv4Address | IPv6Ad
 def test_a_network_with_host_bits_is_refused() -> None:
     with pytest.raises(ValueError, match="host bits"):
         parse_network("10.0.0.1/8")
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    {
+        "192.0.2.7": "192.0.2.7",
+        "2.3.4.5": "2.3.4.5",
+        "203.0.113.7": "203.0.113.7",
+        "2001:db8:0:1::7": "2001:db8:0:1::/64",
+        "2001:db8:0:1:ffff:ffff:ffff:ffff": "2001:db8:0:1::/64",
+        "2001:db8:0:2::7": "2001:db8:0:2::/64",
+        "2001:db8::7": "2001:db8::/64",
+        "3fff::1": "3fff::/64",
+        "2::1": "2::1",
+        "20::1": "20::1",
+        "200::1": "200::1",
+        "::1": "::1",
+        "::ffff:192.0.2.7": "::ffff:192.0.2.7",
+        "fd00:10:244::7": "fd00:10:244::7",
+        "fe80::1%eth0": "fe80::1%eth0",
+        "4000::1": "4000::1",
+        "": "",
+    }.items(),
+)
+def test_who_is_one_client(address: str, client: str) -> None:
+    assert client_of(address) == client

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusterdns.forward.admission import Admission, Limits, client_of
+from clusterdns.forward.admission import Admission, Limits
 
 
 def test_of_one_client_and_in_all() -> None:
@@ -18,32 +18,6 @@ def test_of_one_client_and_in_all() -> None:
     assert admission.refusal("b") is None
     admission.leave("a")
     assert admission.refusal("a") is None
-
-
-@pytest.mark.parametrize(
-    ("address", "client"),
-    {
-        "192.0.2.7": "192.0.2.7",
-        "2.3.4.5": "2.3.4.5",
-        "203.0.113.7": "203.0.113.7",
-        "2001:db8:0:1::7": "2001:db8:0:1::/64",
-        "2001:db8:0:1:ffff:ffff:ffff:ffff": "2001:db8:0:1::/64",
-        "2001:db8:0:2::7": "2001:db8:0:2::/64",
-        "2001:db8::7": "2001:db8::/64",
-        "3fff::1": "3fff::/64",
-        "2::1": "2::1",
-        "20::1": "20::1",
-        "200::1": "200::1",
-        "::1": "::1",
-        "::ffff:192.0.2.7": "::ffff:192.0.2.7",
-        "fd00:10:244::7": "fd00:10:244::7",
-        "fe80::1%eth0": "fe80::1%eth0",
-        "4000::1": "4000::1",
-        "": "",
-    }.items(),
-)
-def test_who_is_one_client(address: str, client: str) -> None:
-    assert client_of(address) == client
 
 
 @pytest.mark.parametrize("greedy", [1, 4, 5, 40, 250])

@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
+from unittest.mock import Mock
 
 import pytest
 from packets import opt, query, read
@@ -267,6 +268,20 @@ def test_over_its_limit_a_client_loses_its_most_silent_connection() -> None:
         assert len(list(listener.crowd)) == len(listener.crowd)
 
     run(scenario, Limits(per_client=3))
+
+
+def test_a_network_that_one_has_as_a_whole_is_one_client() -> None:
+    async def scenario(listener: StreamListener, _: tuple[str, int]) -> None:
+        for host in ("2001:db8:0:1::7", "2001:db8:0:1::8", "2001:db8:0:2::7", "fd00::7", "fd00::8"):
+            transport = Mock(asyncio.Transport)
+            transport.get_extra_info.return_value = (host, 5300, 0, 0)
+            stream.Connection(listener).connection_made(transport)
+        assert sorted(one.client for one in listener.crowd) == [
+            *("2001:db8:0:1::/64", "2001:db8:0:2::/64", "fd00::7", "fd00::8"),
+        ]
+        assert listener.crowd.ended == {"evicted": 1}
+
+    run(scenario, Limits(per_client=1))
 
 
 def test_over_the_total_the_client_with_most_connections_loses_one() -> None:

@@ -1,7 +1,13 @@
 """IP addresses as packed octets: 4 or 16 of them.  They hash, sort and share like any ``bytes``."""
 
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from socket import AF_INET, inet_ntoa, inet_pton  # computations only: many times faster than handling the text here
+from socket import (  # computations only: many times faster than handling the text here
+    AF_INET,
+    AF_INET6,
+    inet_ntoa,
+    inet_ntop,
+    inet_pton,
+)
 
 Network = IPv4Network | IPv6Network
 
@@ -31,6 +37,17 @@ def address_text(address: bytes) -> str:
 def host_port(host: str, port: int) -> str:
     """``("::1", 53)`` -> ``"[::1]:53"``."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def client_of(address: str) -> str:
+    """Who is counted as one: an address, or ``"2001:db8:0:1::/64"`` for all addresses of a global IPv6 network.
+
+    Whoever has one of these has all of them.  Of other IPv6 addresses, unique local ones above all, each counts: there
+    all pods of a node, or of a cluster, share a /64.
+    """
+    if ":" not in address or address.find(":") != 4 or address[0] not in "23":  # 2000::/3, as the kernel writes it
+        return address
+    return inet_ntop(AF_INET6, inet_pton(AF_INET6, address)[:8] + bytes(8)) + "/64"
 
 
 def family(address: bytes) -> int:

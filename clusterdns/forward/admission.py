@@ -1,6 +1,5 @@
 """How many questions may wait for others: of one client, and in all."""
 
-from socket import AF_INET6, inet_ntop, inet_pton
 from typing import NamedTuple
 
 # As places become few, no client may have more than so many times those that are left: of the 4096 that are the default
@@ -13,19 +12,8 @@ class Limits(NamedTuple):
     total: int = 4096
 
 
-def client_of(address: str) -> str:
-    """Who is counted as one: an address, or ``"2001:db8:0:1::/64"`` for all addresses of a global IPv6 network.
-
-    Whoever has one of these has all of them.  Of other IPv6 addresses, unique local ones above all, each counts: there
-    all pods of a node, or of a cluster, share a /64.
-    """
-    if ":" not in address or address.find(":") != 4 or address[0] not in "23":  # 2000::/3, as the kernel writes it
-        return address
-    return inet_ntop(AF_INET6, inet_pton(AF_INET6, address)[:8] + bytes(8)) + "/64"
-
-
 class Admission:
-    """*client*: as ``client_of`` has it."""
+    """*client*: as ``addresses.client_of`` has it."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits  # may be replaced; who is inside stays

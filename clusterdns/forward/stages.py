@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from clusterdns.cluster.addresses import client_of
 from clusterdns.engine.edns import error_option, with_errors
 from clusterdns.engine.elsewhere import Later, Resolve, Send
 from clusterdns.engine.gate import CD, NOTIMP, QR, RA, RD
 from clusterdns.engine.manners import UDP
 from clusterdns.engine.plain import AD, OPT_OCTETS
 from clusterdns.engine.reply import TC, Reply
-from clusterdns.forward.admission import Admission, Limits, client_of
+from clusterdns.forward.admission import Admission, Limits
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.asking import ENDING, Asker, Prefetch, Timers
 from clusterdns.forward.cache import Cache

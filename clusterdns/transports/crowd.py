@@ -9,14 +9,14 @@ class Limits(NamedTuple):
     """RFC 9210 §4.2 asks for each of them."""
 
     idle: float = 10.0  # seconds without a whole message; RFC 7766 §6.2.3 asks for "a few seconds"
-    per_client: int = 256  # connections of one address
+    per_client: int = 256  # connections of one client
     total: int = 4096  # connections
 
 
 class Member(Protocol):
     """An open connection."""
 
-    client: str  # its address
+    client: str  # as ``addresses.client_of`` has it
 
     def abort(self) -> None: ...
 

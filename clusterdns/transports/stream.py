@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
+from clusterdns.cluster.addresses import client_of
 from clusterdns.engine.framing import MessageStream, frame
 from clusterdns.engine.manners import Peer
 from clusterdns.engine.tally import Tally
@@ -97,7 +98,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # a stream's always is
         self._transport.set_write_buffer_limits(high=_UNSENT_OCTETS)
         self._peer = self._transport.get_extra_info("peername") or self._peer
-        self.client = self._peer[0]
+        self.client = client_of(self._peer[0])
         self._crowd.opened(self)
         self.listener.count(1)
         self._restart_idle()
