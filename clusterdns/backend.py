@@ -69,7 +69,7 @@ class Backend:
             manners=manners(settings),
         )
         self.responders = Responders(make)
-        self.others = telling(settings, zones)
+        self.others = telling(settings, zones, forwarder.servers if forwarder else None)
         self.plugins = plugins(settings)
         self.programming = Histogram(PROGRAMMING)
         self.source: Source

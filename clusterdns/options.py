@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from clusterdns.cluster.addresses import parse_address
@@ -72,10 +72,13 @@ def routes(settings: Settings, zones: ZoneOptions) -> Routes | None:
     )
 
 
-def telling(settings: Settings, zones: ZoneOptions) -> Telling | None:
-    """Who would be asked for what, for explanations."""
+def telling(
+    settings: Settings, zones: ZoneOptions, servers: Callable[[int], Sequence[str]] | None = None
+) -> Telling | None:
+    """Who would be asked for what, for explanations.  *servers*: where somebody knows more of them than settings do."""
     own = routes(settings, zones)
-    return Telling(own, [*(servers for _, servers in settings.stub_domains), settings.upstream]) if own else None
+    named = [*(servers for _, servers in settings.stub_domains), settings.upstream]
+    return Telling(own, servers or named.__getitem__) if own else None
 
 
 def filters(settings: Settings) -> Filters:

@@ -31,6 +31,7 @@ from clusterdns.config import Settings, load_settings
 from clusterdns.engine.framing import frame
 from clusterdns.errors import OperatorError
 from clusterdns.forward.membership import Upstreams
+from clusterdns.forward.upstream import Patience
 from clusterdns.server import Server
 
 MANIFESTS = """
@@ -52,6 +53,11 @@ PATIENCE = 60.0  # seconds; only a fault waits so long
 with_dig = pytest.mark.skipif(not shutil.which("dig"), reason="dig is not installed")
 
 
+@pytest.fixture(autouse=True)
+def a_slow_machine_is_no_dead_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clusterdns.forward.upstream.Patience", partial(Patience, reply=PATIENCE))
+
+
 class Running:
     """A Server in this process, and the file that its settings come from."""
 
@@ -66,7 +72,7 @@ class Running:
         self.server = Server(self.load, str(self.path))
 
     def write(self, **settings: Any) -> None:
-        lines = {"listen": ["127.0.0.1:0"], "http": [], "lameduck": 0} | self.own | settings
+        lines = {"listen": ["127.0.0.1:0"], "http": [], "lameduck": 0, "forward_timeout": "60s"} | self.own | settings
         draft = self.path.with_suffix(".draft")
         draft.write_text("".join(f"{name}: {value}\n" for name, value in lines.items()))
         draft.replace(self.path)
@@ -144,6 +150,13 @@ async def until(condition: Callable[[], bool]) -> None:
     """For what nobody tells."""
     for _ in iter(condition, True):
         await asyncio.sleep(0.001)
+
+
+def explained(running: Running) -> str:
+    """Whom ``explain`` names as the upstreams of a name of others."""
+    found = next(step for step in running.server._window.explanation({"name": "www.example.com."}) if step)
+    text = found.cause.text if found.cause else ""
+    return text.removeprefix("www.example.com. would be forwarded to ").removesuffix(" (upstream)")
 
 
 def at(fake: Fake) -> str:
@@ -304,8 +317,9 @@ def test_with_dead_upstreams_local_names_are_answered_and_others_get_an_error(tm
                 message = await task
                 assert message.rcode() == dns.rcode.SERVFAIL
                 assert errors(message)[0] in (22, 23)
-            shown = f"{at(silent)}, {settings['upstream'][1]}"
-            assert server.server.ready_notes() == [f"forwarding: no upstream answers: {shown}"]
+            one, other = settings["upstream"]
+            assert server.server.ready_notes() == [f"forwarding: no upstream answers: {one}, {other}"]
+            assert explained(server) == f"{one} (down), {other} (down)"
             assert server.server.ready_reasons() == []
 
     story(told)
@@ -388,9 +402,11 @@ def test_a_node_that_names_its_own_cache_in_resolv_conf(tmp_path: Path, caplog: 
             server.server._forwarding.turn_to(replace(server.load(), listen=listen), forwarder)
             await until(lambda: [str(one) for one in group.upstreams] == ["127.0.0.1:53"])
             assert server.server.ready_notes() == []
+            assert explained(server) == "127.0.0.1:53"
             conf.write_text("nameserver 127.0.0.2\n")
             await until(lambda: not group.upstreams)
             assert server.server.ready_notes() == [f"forwarding: no upstream is named by {conf}"]
+            assert explained(server) == str(conf)
             assert (await server.ask(OUT)).rcode() == dns.rcode.SERVFAIL
         assert f"{conf}: 127.0.0.2:53 is this server, and left out" in caplog.messages
 

@@ -38,6 +38,9 @@ class Links:
             answer = [f"{name} 60 CNAME {target}"]
         return walk(reply(name.removesuffix("."), question.rtype, answer), question)
 
+    def shown(self) -> list[str]:
+        return []
+
     async def close(self) -> None: ...
 
 

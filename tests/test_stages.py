@@ -70,6 +70,9 @@ class Upstream:
             said = reply(name, question.rtype, said)
         return walk(said, question)
 
+    def shown(self) -> list[str]:
+        return []
+
     async def close(self) -> None:
         self.closed = True
 

@@ -61,6 +61,10 @@ class Group:
         """Every upstream is down, and enough questions find out whether that is still so."""
         return self._under_way >= FINDING_OUT and all(one.state == "down" for one in self.upstreams)
 
+    def shown(self) -> list[str]:
+        """Who is asked, and who of them is known not to answer."""
+        return [f"{one} (down)" if one.state == "down" else str(one) for one in self.upstreams]
+
     def replace(self, upstreams: Sequence[Upstream]) -> None:
         """From the next question on.  Those that leave end what they have begun."""
         leaving = [one for one in self.upstreams if one not in upstreams]

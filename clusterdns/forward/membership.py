@@ -139,6 +139,10 @@ class Upstreams(Group):
         self.membership = Membership(self, servers, make, tcp=tcp, own=own)
         self._following = asyncio.get_running_loop().create_task(self.membership.follow())
 
+    def shown(self) -> list[str]:
+        """The files where these name nobody."""
+        return super().shown() or [file.path for file in self.membership.files]
+
     async def close(self) -> None:
         self._following.cancel()
         await asyncio.gather(self._following, return_exceptions=True)

@@ -33,6 +33,9 @@ class Group(Protocol):
     def in_vain(self) -> bool:
         """Nobody answers, and there is no need to ask more."""
 
+    def shown(self) -> list[str]:
+        """Who they are and who of them does not answer, for people."""
+
     async def close(self) -> None: ...
 
 

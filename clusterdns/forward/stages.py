@@ -161,6 +161,10 @@ class Forwarder:
             return self._end(resolve, SERVFAIL, refusal)
         return partial(self._wait, resolve, question, trail)
 
+    def servers(self, group: int) -> list[str]:
+        """Of a group as the routes number them, for people."""
+        return self.groups[group].shown()
+
     async def drain(self) -> None:
         """Until nobody waits, who asks no more; each question ends within the time it has."""
         while self.admission.inside:

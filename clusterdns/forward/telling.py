@@ -1,6 +1,6 @@
 """What would be done with names of others, told without asking anybody."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from clusterdns.engine.elsewhere import Later, Resolve, Send
 from clusterdns.engine.reply import Reply
@@ -16,9 +16,9 @@ from clusterdns.zone.reverse import parse_reverse
 class Telling:
     """An ``engine.elsewhere.Elsewhere`` for explanations."""
 
-    def __init__(self, routes: Routes, groups: Sequence[Sequence[str]]) -> None:
-        """*groups*: the servers of the stub domains, and of the upstream as the last, as text."""
-        self._routes, self._groups = routes, groups
+    def __init__(self, routes: Routes, servers: Callable[[int], Sequence[str]]) -> None:
+        """*servers*: those of a group as *routes* number them, as text."""
+        self._routes, self._servers = routes, servers
 
     def takes(self, name: Name) -> bool:
         return self._routes.takes(name)
@@ -38,7 +38,7 @@ class Telling:
         if route.group is None:
             return None
         which = "upstream" if route.group == UPSTREAM else f"stub domain {to_text(route.suffix)}"
-        return causes.FORWARDED.of(name=shown, servers=", ".join(self._groups[route.group]), which=which)
+        return causes.FORWARDED.of(name=shown, servers=", ".join(self._servers(route.group)), which=which)
 
     def known(
         self, packet: bytes, end: int, name: bytes, rtype: int, limit: int, opt: bytes, address: str
