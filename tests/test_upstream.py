@@ -48,12 +48,12 @@ from clusterdns.steps import Steps
 
 WWW = "www.an-upstream.example.com."
 QUESTION = asked(WWW)
-SHORT = Patience(reply=0.05)  # where silence is expected
+SHORT, LONG = Patience(reply=0.05), Patience(reply=600)  # where silence is expected, and where it is not
 
 
 @asynccontextmanager
-async def upstream(server: Server, **options: Any) -> AsyncIterator[Upstream]:
-    made = Upstream(server, **options)
+async def upstream(server: Server, *, patience: Patience = LONG, **options: Any) -> AsyncIterator[Upstream]:
+    made = Upstream(server, patience=patience, **options)
     try:
         yield made
     finally:
@@ -331,7 +331,7 @@ BAD: dict[str, tuple[Behaviour, str, str]] = {
 def test_replies_that_say_nothing(does: Behaviour, why: str, text: str) -> None:
     async def scenario(farm: Farm) -> None:
         fake = await farm.add(does)
-        async with upstream(fake.server(), patience=SHORT) as one:
+        async with upstream(fake.server(), patience=SHORT if does is drop else LONG) as one:
             assert await fault(one) == (why, text)
             assert one.figures.failures == {why: 1}
             assert one.state == ("healthy" if why == "bad" else "suspect")
@@ -341,7 +341,7 @@ def test_replies_that_say_nothing(does: Behaviour, why: str, text: str) -> None:
 
 def test_a_dead_port_ends_the_try_at_once() -> None:
     async def scenario(farm: Farm) -> None:
-        async with upstream(Server("127.0.0.1", dead_port()), patience=Patience(reply=600)) as one:
+        async with upstream(Server("127.0.0.1", dead_port())) as one:
             assert await fault(one) == ("network", "connection refused")
 
     running(scenario)
@@ -413,7 +413,7 @@ def test_one_that_is_down_is_probed_until_it_is_up() -> None:
                 bell.ring()
             assert await bell.asked.get() == 8
             assert (one.figures.probes, one.figures.probe_failures) == (4, 4)
-            fake.does = answer
+            one._patience, fake.does = LONG, answer
             bell.ring()
             await until(fake, lambda: one.state == "healthy")
             assert bell.asked.empty()
@@ -429,9 +429,9 @@ def test_an_answer_ends_the_probing() -> None:
             for _ in range(3):
                 await fault(one)
             assert await bell.asked.get() == 0
-            fake.does = answer
+            one._patience, fake.does = LONG, answer
             await one.exchange(QUESTION)
-            fake.does = drop
+            one._patience, fake.does = SHORT, drop
             for _ in range(3):
                 await fault(one)
             assert await bell.asked.get() == 0  # another one
