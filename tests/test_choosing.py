@@ -320,7 +320,7 @@ def test_servfail_says_more_than_refused() -> None:
 
 def test_an_rcode_says_more_than_silence() -> None:
     async def scenario(farm: Farm) -> None:
-        async with several(farm, drop, refuse(SERVFAIL), budget=0.5) as made:
+        async with several(farm, drop, refuse(SERVFAIL), budget=3.0) as made:
             assert (await made.resolve(QUESTION)).rcode == SERVFAIL
 
     running(scenario)
@@ -328,7 +328,7 @@ def test_an_rcode_says_more_than_silence() -> None:
 
 def test_silence_of_all_names_them_within_the_budget() -> None:
     async def scenario(farm: Farm) -> None:
-        async with several(farm, drop, drop, budget=0.3) as made:
+        async with several(farm, drop, drop, budget=2.0) as made:
             first, second = made.upstreams
             assert await unresolved(made) == (22, f"{first}: no reply; {second}: no reply")
 
@@ -405,7 +405,7 @@ def test_all_down_are_asked_all_the_same() -> None:
                     upstream.health.failed(0.0)
             await unresolved(made)
             assert made.broken == 1
-            farm.all[1].does = answer
+            made._budget, farm.all[1].does = 20.0, answer
             assert who(await made.resolve(QUESTION)) == 2
             assert made.upstreams[1].state == "healthy"
 
@@ -418,7 +418,7 @@ def test_a_name_that_nobody_can_resolve_makes_no_server_look_dead() -> None:
             answer(seen)
 
     async def scenario(farm: Farm) -> None:
-        async with several(farm, unless_bad, budget=0.2) as made:
+        async with several(farm, unless_bad, budget=1.0) as made:
             for number in range(5):
                 lost = asyncio.create_task(made.resolve(asked(f"bad{number}.example.com.")))
                 await farm.all[0].seen(len(farm.all[0].asked) + 1)

@@ -233,7 +233,7 @@ def test_messages_that_nobody_waits_for_are_ignored(forgery: Behaviour) -> None:
 def test_replies_that_say_nothing(does: Behaviour, why: str) -> None:
     async def scenario(farm: Farm) -> None:
         fake = await farm.add(does)
-        async with upstream(fake.server("tcp"), reply=0.05) as one:
+        async with upstream(fake.server("tcp"), reply=0.05 if does is drop else 20.0) as one:
             assert (await fault(one))[0] == why
 
     running(scenario)
@@ -244,7 +244,7 @@ def test_a_stalled_connection_gets_no_more_queries() -> None:
         fake = await farm.add(drop)
         async with upstream(fake.server("tcp"), reply=0.05, stalled=0.01) as one:
             assert (await fault(one))[0] == "silence"
-            fake.does = answer
+            one._patience, fake.does = Patience(streams=one._patience.streams), answer
             assert answered(await one.exchange(QUESTION))
         assert fake.connections == 2
 
@@ -278,11 +278,13 @@ def test_octets_of_a_message_that_does_not_end_are_no_life_sign() -> None:
 def test_the_same_question_takes_another_connection() -> None:
     async def scenario(farm: Farm) -> None:
         fake = await farm.add(script(answer, dribble, answer))
-        async with upstream(fake.server("tcp"), reply=0.05) as one:
+        async with upstream(fake.server("tcp")) as one:
             assert answered(await one.exchange(QUESTION))
-            tries = Tries()
+            tries, patience = Tries(), one._patience
+            one._patience = Patience(reply=0.05)
             with pytest.raises(TryError, match="no reply"):
                 await one.exchange(QUESTION, b"", tries)
+            one._patience = patience
             assert answered(await one.exchange(QUESTION, b"", tries))
             assert fake.connections == 2
             assert [seen.connection for seen in fake.asked] == [1, 1, 2]
