@@ -367,8 +367,9 @@ def test_an_outage_that_is_over_leaves_no_lag(compacted: bool) -> None:
             if compacted:
                 api.compact()
             await api.start()
-            await follower.until(follower.watching)
-            assert follower.source.status().lag == 0
+            await follower.until(lambda: follower.watching() and follower.source.status().lag == 0)
+            api.put(service("shop/api", "10.96.0.11"))
+            await follower.equal()  # so the answer to its watch has come
             follower.hands.advance(20)
             assert follower.source.status().lag == 20
 
