@@ -9,6 +9,7 @@ from types import FrameType
 
 import cli
 import dead
+import edit
 import forward
 import kubernetes
 import reload
@@ -21,6 +22,7 @@ PACKAGE = Path(__file__).parents[2] / "clusterdns"
 BENCHMARKS = {
     "cli": cli.main,
     "dead": dead.main,
+    "edit": edit.main,
     "forward": forward.main,
     "kubernetes": kubernetes.main,
     "reload": reload.main,
