@@ -259,6 +259,7 @@ class Given(NamedTuple):
     value: str | list[str]
     where: Where
     items: tuple[Where, ...] = ()  # of each item of a list
+    unknown: bool = False  # a fault is told of it, and *value* not all that was meant
 
 
 class Fault(NamedTuple):
@@ -285,7 +286,7 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], confi
     if given == _defaults() and not faults:
         return Settings()
     settings = _validated(given, faults)
-    if settings is None or faults:
+    if faults:
         raise OperatorError("\n".join(str(fault) for fault in sorted(faults)))
     return settings
 
@@ -319,15 +320,14 @@ def _defaults() -> dict[str, Given]:
 
 
 def _from_file(path: str, faults: list[Fault]) -> dict[str, Given]:
-    from clusterdns.config_file import read_settings  # noqa: PLC0415 - most commands read no file
+    from clusterdns.config_file import all_unknown, read_settings  # noqa: PLC0415 - most commands read no file
 
     try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        faults.append(Fault(Where(path), f"cannot be read: {reason}; name a readable file with --config"))
-        return {}
-    return read_settings(text, path, faults)
+        data = Path(path).read_bytes()
+    except OSError as error:
+        faults.append(Fault(Where(path), f"cannot be read: {error.strerror}; name a readable file with --config"))
+        return all_unknown(path)
+    return read_settings(data, path, faults)
 
 
 def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
@@ -351,43 +351,47 @@ def _from_flags(flags: Mapping[str, object]) -> Iterator[tuple[str, Given]]:
             yield name, Given(str(value).lower() if isinstance(value, bool) else str(value), where)
 
 
-def _validated(given: Mapping[str, Given], faults: list[Fault]) -> Settings | None:
-    """Adds what is wrong to *faults*; None: something is."""
+def _validated(given: Mapping[str, Given], faults: list[Fault]) -> Settings:
+    """Adds all that is wrong to *faults*; what is wrong by itself has its default then."""
     from clusterdns.config_rules import disagreements, first_forward  # noqa: PLC0415 - a command without settings
 
-    settings = _read(given) or _explained(given, faults)
-    if settings is None:
-        return None
+    unknown = {name for name, each in given.items() if each.unknown}
+    try:
+        settings = _read(given)
+    except ValueError:
+        unknown |= _wrong_values(given, faults)
+        settings = _read({name: each for name, each in given.items() if name not in unknown})
     named = frozenset(name for name, each in given.items() if each.where != DEFAULT)
-    for name, text in disagreements(settings, named):
+    for name, text in disagreements(settings, named, unknown):
         where = given[name].where
         faults.append(Fault(where, f"{name}: {text}" if where.line else text))
     return settings if settings.domain == first_forward(settings) else replace(settings, domain=first_forward(settings))
 
 
-def _read(given: Mapping[str, Given]) -> Settings | None:
-    """Where nothing is wrong: the defaults are known to be right, and what was given is read one by one."""
+def _read(given: Mapping[str, Given]) -> Settings:
+    """The defaults are known to be right, and what was given is read one by one.  Raises ValueError for the first wrong
+    one.
+    """
     from clusterdns.config_values import FORMS  # noqa: PLC0415
 
-    try:
-        return Settings(**{name: FORMS[name].read(one.value) for name, one in given.items() if one.where != DEFAULT})
-    except ValueError:
-        return None
+    return Settings(**{name: FORMS[name].read(one.value) for name, one in given.items() if one.where != DEFAULT})
 
 
-def _explained(given: Mapping[str, Given], faults: list[Fault]) -> Settings | None:
-    """As ``_read``, and adds everything that is wrong to *faults*."""
+def _wrong_values(given: Mapping[str, Given], faults: list[Fault]) -> set[str]:
+    """The settings whose values are wrong; *faults* is told of each."""
     from pydantic import ValidationError  # noqa: PLC0415 - 100 ms that only a mistake has to pay
 
     from clusterdns.config_model import Model  # noqa: PLC0415
 
+    wrong: set[str] = set()
     try:
-        return Settings(**dict(Model.model_validate({name: each.value for name, each in given.items()})))
+        Model.model_validate({name: each.value for name, each in given.items()})
     except ValidationError as error:
         for detail in error.errors():
-            name, *item = detail["loc"]
-            one = given[str(name)]
+            name, *item = map(str, detail["loc"])
+            wrong.add(name)
+            one = given[name]
             where = one.items[int(item[0])] if item and one.items else one.where
             text = str(detail["ctx"]["error"]) if "ctx" in detail and "error" in detail["ctx"] else detail["msg"]
             faults.append(Fault(where, f"{name}: {text}" if where.line else text))
-        return None
+    return wrong

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import yaml
 
 from clusterdns.config import SETTINGS, Fault, Given, Where
-from clusterdns.config_names import unknown
+from clusterdns.config_names import nearest, unknown
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STARTS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
@@ -19,25 +19,61 @@ class _Refused(Exception):  # noqa: N818 - caught below, in the one place that r
     """The rest of the file cannot be understood."""
 
 
-def read_settings(text: str, path: str, faults: list[Fault]) -> dict[str, Given]:
-    """The known settings of *text* by name; adds what is wrong with the others to *faults*."""
+def read_settings(data: bytes, path: str, faults: list[Fault]) -> dict[str, Given]:
+    """The known settings of *data* by name; adds what is wrong with the others to *faults*.
+
+    Those of which it cannot be told what they were meant to be have the default, and are ``unknown``.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = _behind(path, data[: error.start].decode("utf-8"))
+        faults.append(Fault(where, "text that is not UTF-8; save the file as UTF-8"))
+        return all_unknown(path)
     settings: dict[str, Given] = {}
+    unsure: dict[str, Given] = {}
     try:
         for key, given in _entries(yaml.parse(text, Loader=_LOADER), path, faults):
-            if key.value not in SETTINGS:
-                faults.append(Fault(_where(path, key), unknown(key.value)))
-            elif key.value in settings:
-                faults.append(Fault(_where(path, key), f"{key.value} is set twice; remove one"))
-            elif given is not None:
-                settings[key.value] = given
+            name, where = key.value, _where(path, key)
+            if name not in SETTINGS:
+                faults.append(Fault(where, unknown(name)))
+                unsure |= {meant: _unknown(meant, where) for meant in [nearest(name)] if meant}
+            elif name in settings:
+                faults.append(Fault(where, f"{name} is set twice; remove one"))
+                settings[name] = settings[name]._replace(unknown=True)
+            else:
+                settings[name] = given or _unknown(name, where)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML"
-        where = Where(path, mark.line + 1, mark.column + 1) if mark else Where(path)
-        faults.append(Fault(where, f"{reason}; mend the YAML there or in the line above"))
+        faults.append(_broken(error, text, path))
+        unsure = all_unknown(path)
     except _Refused:
-        pass
-    return settings
+        unsure = all_unknown(path)
+    return unsure | settings
+
+
+def all_unknown(path: str) -> dict[str, Given]:
+    """Of a file that cannot be read to its end."""
+    return {name: _unknown(name, Where(path)) for name in SETTINGS}
+
+
+def _unknown(name: str, where: Where) -> Given:
+    return Given(SETTINGS[name].default, where, unknown=True)
+
+
+def _broken(error: yaml.YAMLError, text: str, path: str) -> Fault:
+    if isinstance(error, yaml.reader.ReaderError):  # has no mark; libyaml counts octets
+        position = error.position
+        before = text[:position] if error.encoding == "unicode" else text.encode()[:position].decode(errors="ignore")
+        return Fault(_behind(path, before), "a control character; remove it")
+    mark = getattr(error, "problem_mark", None)
+    reason = getattr(error, "problem", None) or "no YAML"
+    where = Where(path, mark.line + 1, mark.column + 1) if mark else Where(path)
+    return Fault(where, f"{reason}; mend the YAML there or in the line above")
+
+
+def _behind(path: str, before: str) -> Where:
+    """The place of what comes after that part of a file."""
+    return Where(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
 def _entries(
@@ -98,7 +134,7 @@ def _takes_none(name: str) -> bool:
 
 def _items(name: str, where: Where, events: Iterator[yaml.Event], path: str, faults: list[Fault]) -> Given:
     """The scalars of a list; of the rest *faults* is told."""
-    values, places = [], []
+    values, places, before = [], [], len(faults)
     while not isinstance(event := next(events), yaml.SequenceEndEvent):
         if isinstance(event, yaml.ScalarEvent):
             values.append(event.value)
@@ -106,12 +142,12 @@ def _items(name: str, where: Where, events: Iterator[yaml.Event], path: str, fau
         else:
             faults.append(Fault(_where(path, event), f"{name}: an item is one plain value; write it out"))
             _skip(event, events)
-    return Given(values, where, tuple(places))
+    return _listed(name, Given(values, where, tuple(places), unknown=len(faults) > before))
 
 
 def _pairs(name: str, where: Where, events: Iterator[yaml.Event], path: str, faults: list[Fault]) -> Given:
     """A mapping as a list of ``key=value value``; each item stands where its key does."""
-    values, places = [], []
+    values, places, before = [], [], len(faults)
     while not isinstance(key := next(events), yaml.MappingEndEvent):
         event = next(events)
         if not isinstance(key, yaml.ScalarEvent) or isinstance(event, yaml.MappingStartEvent | yaml.AliasEvent):
@@ -124,7 +160,12 @@ def _pairs(name: str, where: Where, events: Iterator[yaml.Event], path: str, fau
         else:
             values.append(f"{key.value}={' '.join(_items(name, where, events, path, faults).value)}")
             places.append(_where(path, key))
-    return Given(values, where, tuple(places))
+    return _listed(name, Given(values, where, tuple(places), unknown=len(faults) > before))
+
+
+def _listed(name: str, given: Given) -> Given:
+    """Of a list without any item that is one nothing more can be told."""
+    return given if given.value or not given.unknown else _unknown(name, given.where)
 
 
 def _skip(event: yaml.Event, events: Iterator[yaml.Event]) -> None:

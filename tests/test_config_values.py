@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusterdns.config import DEFAULT, SETTINGS, Fault, Given, Settings, Where, _explained, _read
+from clusterdns.config import DEFAULT, SETTINGS, Fault, Given, Settings, Where, _read, _wrong_values
+from clusterdns.config_model import Model
 from clusterdns.config_values import FORMS
 
 FLAG = Where("--flag")
@@ -38,7 +39,15 @@ def both(values: dict[str, str | list[str]]) -> tuple[Settings | None, Settings 
     found = {name: Given(setting.default, DEFAULT) for name, setting in SETTINGS.items()}
     for name, value in values.items():
         found[name] = Given(value, FLAG, (FLAG,) * len(value) if isinstance(value, list) else ())
-    return _read(found), _explained(found, faults), faults
+    wrong = _wrong_values(found, faults)
+    assert bool(wrong) == bool(faults)
+    explained = (
+        None if wrong else Settings(**dict(Model.model_validate({name: one.value for name, one in found.items()})))
+    )
+    try:
+        return _read(found), explained, faults
+    except ValueError:
+        return None, explained, faults
 
 
 def test_every_setting_has_a_form() -> None:

@@ -1,4 +1,4 @@
-"""Seventy mistakes in settings: each message names the place and the remedy (``tests/mistakes/settings.txt``)."""
+"""Eighty mistakes in settings: each message names the place and the remedy (``tests/mistakes/settings.txt``)."""
 
 import os
 import re
@@ -15,7 +15,7 @@ SAID = "  > "
 
 
 def blocks() -> Iterator[tuple[str, list[str]]]:
-    """(the file, what is said about it); a tab is written ``\\t``."""
+    """(the file, what is said about it); a tab is written ``\\t``, other octets that cannot be shown like ``\\x07``."""
     for block in GOLDEN.read_text().split("\n\n")[1:]:
         lines = block.strip("\n").split("\n")
         written = [line for line in lines if not line.startswith(SAID)]
@@ -24,7 +24,8 @@ def blocks() -> Iterator[tuple[str, list[str]]]:
 
 def said(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.chdir(folder)
-    Path("c.yaml").write_text(text.replace("\\t", "\t") + "\n")
+    data = text.replace("\\t", "\t").encode() + b"\n"
+    Path("c.yaml").write_bytes(re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), data))
     with pytest.raises(OperatorError) as caught:
         load_settings({}, {}, "c.yaml")
     return str(caught.value).splitlines()
