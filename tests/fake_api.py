@@ -76,6 +76,7 @@ class FakeApi:
         self.gzip = False
         self._port = 0
         self._runner: web.AppRunner | None = None
+        self._closing: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -90,6 +91,7 @@ class FakeApi:
 
     async def start(self) -> None:
         """Again on the port of before."""
+        await self._stop_closing()
         application = web.Application()
         application.router.add_get("/{path:.*}", self._answer)
         self._runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.01)
@@ -101,11 +103,25 @@ class FakeApi:
 
     async def stop(self) -> None:
         """Connections break, and new ones are refused."""
+        await self._stop_closing()
         for watcher in self.watchers:
             watcher.cut()
         runner, self._runner = self._runner, None
         if runner:
             await runner.cleanup()
+
+    async def close_at_once(self) -> None:
+        """As a load balancer without a server behind it: connections are accepted, and closed without a word."""
+        await self.stop()
+        self._closing = await asyncio.start_server(
+            lambda _, writer: writer.close(), "127.0.0.1", self._port, reuse_address=True
+        )
+
+    async def _stop_closing(self) -> None:
+        closing, self._closing = self._closing, None
+        if closing:
+            closing.close()
+            await closing.wait_closed()
 
     def put(self, item: Json, *, told: bool = True) -> None:
         """*told*: whether watchers get to know, now or ever."""

@@ -124,6 +124,60 @@ def test_who_cannot_be_reached_is_told_in_words_of_ours(server: str, proxy: str,
     assert "Errno" not in str(caught.value)
 
 
+Words = tuple[bytes | None, Reason, str]
+
+WAY = "; look whether the API server runs, and whether its address and the way to it are right"
+SPOKEN: dict[str, Words] = {  # what comes behind the beginning of a request; None: the connection is closed at once
+    "closed at once": (None, Reason.CLOSED, ""),
+    "closed without a word": (b"", Reason.CLOSED, ": the connection was closed without an answer"),
+    "half a head": (b"HTTP/1.1 200 OK\r\nContent-Le", Reason.CLOSED, ": the connection was closed without an answer"),
+    "half a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", Reason.CUT, ""),
+    "another protocol": (b"SSH-2.0-x\r\n", Reason.CUT, ""),
+}
+
+
+async def answered(words: bytes | None, access: Callable[[int], Access]) -> ApiError:
+    """How a list fails where *words* are all that is said."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if words is not None:
+            await reader.read(10)
+            writer.write(words)
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
+        with pytest.raises(ApiError) as caught:
+            await listed(access(server.sockets[0].getsockname()[1]))
+    return caught.value
+
+
+@pytest.mark.parametrize(("words", "reason", "said"), SPOKEN.values(), ids=SPOKEN)
+def test_connections_that_break(words: bytes | None, reason: Reason, said: str) -> None:
+    fault = asyncio.run(answered(words, lambda port: Access(f"http://127.0.0.1:{port}")))
+    assert fault.reason is reason
+    assert str(fault).startswith("http://127.0.0.1:")
+    assert said in str(fault)
+    assert str(fault).endswith(WAY)
+    assert "Errno" not in str(fault)
+    assert "RawResponseMessage" not in str(fault)
+
+
+@pytest.mark.parametrize("words", [None, b""], ids=["closed at once", "closed in the handshake"])
+def test_connections_that_break_before_there_is_tls(words: bytes | None) -> None:
+    fault = asyncio.run(answered(words, lambda port: Access(f"https://127.0.0.1:{port}")))
+    assert fault.reason is Reason.REFUSED
+    assert str(fault).endswith(f" cannot be reached: Connection reset by peer{WAY}")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"), [(b"", Reason.CLOSED), (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", Reason.CUT)]
+)
+def test_a_proxy_that_cannot_connect(words: bytes, reason: Reason) -> None:
+    fault = asyncio.run(answered(words, lambda port: Access(NOWHERE, proxy=f"http://127.0.0.1:{port}")))
+    assert fault.reason is reason
+    assert str(fault).endswith(WAY)
+
+
 def test_silence_ends_a_watch_and_what_comes_before_costs_no_timers(monkeypatch: pytest.MonkeyPatch) -> None:
     timers: list[int] = []
     watch = Stream._watch

@@ -13,11 +13,12 @@ from fake_api import FakeApi, Refusal, endpoint_slice, namespace, service
 from following import UNHURRIED, Follower, manifest_objects
 from msgspec.structs import replace
 
-from clusterdns.sources.kubernetes.pace import LONGEST, SOON
+from clusterdns.sources.kubernetes.pace import GENTLE, LONGEST, SOON
 
 HISTORIES = int(os.environ.get("HISTORIES", "20"))
 DAY = 86400.0
 SOME = 12  # tries of each kind in an outage
+TRIES = 4 * GENTLE  # of all kinds together, where nobody is there: more than those that come soon after one another
 TIMING = replace(UNHURRIED, silence=0.3, initial=0.3)
 
 Outage = Callable[[FakeApi, Follower, Callable[[], None]], Awaitable[None]]  # the last argument: what happens meanwhile
@@ -27,6 +28,14 @@ async def refused(api: FakeApi, follower: Follower, meanwhile: Callable[[], None
     await api.stop()
     meanwhile()
     await many_tries(follower)
+    await api.start()
+
+
+async def closed(api: FakeApi, follower: Follower, meanwhile: Callable[[], None]) -> None:
+    """Behind a load balancer that goes on accepting connections, and closes them."""
+    await api.close_at_once()
+    meanwhile()
+    await many_tries(follower, "closed")
     await api.start()
 
 
@@ -61,14 +70,14 @@ async def at_once(api: FakeApi, follower: Follower, meanwhile: Callable[[], None
     api.cut()
 
 
-OUTAGES: list[Outage] = [refused, forgotten, failing, silent, at_once]
+OUTAGES: list[Outage] = [refused, closed, forgotten, failing, silent, at_once]
 
 
-async def many_tries(follower: Follower) -> None:
-    before, held = follower.restarts("refused"), follower.held()
-    await follower.until(lambda: follower.restarts("refused") >= before + SOME)
+async def many_tries(follower: Follower, reason: str = "refused") -> None:
+    before, held = follower.restarts(reason), follower.held()
+    await follower.until(lambda: follower.restarts(reason) >= before + SOME)
     follower.hands.advance(DAY)
-    await follower.until(lambda: follower.restarts("refused") >= before + 2 * SOME)
+    await follower.until(lambda: follower.restarts(reason) >= before + TRIES)
     assert follower.held() == held, "what is known stays"
     lag = follower.source.status().lag
     assert lag is not None
@@ -145,16 +154,17 @@ def test_a_day_without_the_api(outage: Outage, how: str) -> None:
     asyncio.run(main())
 
 
-def test_however_long_it_is_away_it_is_looked_for_often() -> None:
+@pytest.mark.parametrize("outage", [refused, closed], ids=lambda outage: outage.__name__)
+def test_however_long_it_is_away_it_is_looked_for_often(outage: Outage) -> None:
     async def main() -> None:
         async with FakeApi() as api:
             api.put(namespace("shop"))
             async with Follower(api) as follower:
                 await follower.first()
                 follower.hands.slept.clear()
-                await refused(api, follower, lambda: None)
+                await outage(api, follower, lambda: None)
                 tries = [seconds for seconds in follower.hands.slept if seconds <= LONGEST]
-                assert len(tries) >= SOME
+                assert len(tries) >= TRIES
                 assert max(tries) <= SOON[1]
 
     asyncio.run(main())

@@ -13,20 +13,43 @@ def delays(reason: Reason, times: int, *, drawn: float, retry_after: float = 0.0
 
 SOON_LOW, SOON_HIGH = [0.2] * GENTLE, [0.7] * GENTLE
 
+OFTEN = ([0.2] * 3 * GENTLE, [0.7] * 3 * GENTLE)
+RARE = ([*SOON_LOW, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0], [*SOON_HIGH, 1, 2, 4, 8, 16, 30, 30])
+RARE_BUT_AT_ONCE = tuple([0.0, *row[1:]] for row in RARE)
+COSTLY = ([0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0], [1, 2, 4, 8, 16, 30, 30])
+COSTLY_BUT_AT_ONCE = tuple([0.0, *row[1:]] for row in COSTLY)
 
-@pytest.mark.parametrize(
-    ("reason", "lowest", "highest"),
-    [
-        (Reason.REFUSED, [*SOON_LOW, 0.2, 0.2, 0.2], [*SOON_HIGH, 0.7, 0.7, 0.7]),
-        (Reason.FAILED, [*SOON_LOW, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0], [*SOON_HIGH, 1, 2, 4, 8, 16, 30, 30]),
-        (Reason.FORBIDDEN, [*SOON_LOW, 0.5, 1.0], [*SOON_HIGH, 1, 2]),
-        (Reason.UNAUTHORIZED, [0.0, *SOON_LOW[1:], 0.5], [0.0, *SOON_HIGH[1:], 1]),
-        (Reason.ENDED, [0.0, *SOON_LOW[1:], 0.5], [0.0, *SOON_HIGH[1:], 1]),
-        (Reason.BUSY, [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0], [1, 2, 4, 8, 16, 30, 30]),
-        (Reason.EXPIRED, [0.0, 1.0, 2.0, 4.0, 8.0, 15.0], [0, 2, 4, 8, 16, 30]),
-    ],
-)
-def test_delays(reason: Reason, lowest: list[float], highest: list[float]) -> None:
+DELAYS = {
+    # Nobody is there, or the way is broken: no server has anything to do.
+    Reason.REFUSED: OFTEN,
+    Reason.CLOSED: OFTEN,
+    Reason.UNTRUSTED: OFTEN,
+    Reason.CREDENTIALS: OFTEN,
+    Reason.SILENT: OFTEN,  # each try has waited for long already
+    # A server has answered, and may answer so for ever.
+    Reason.CUT: RARE,
+    Reason.GARBLED: RARE,
+    Reason.FAILED: RARE,
+    Reason.FORBIDDEN: RARE,
+    Reason.UNAUTHORIZED: RARE_BUT_AT_ONCE,
+    Reason.ENDED: RARE_BUT_AT_ONCE,
+    # It has too much to do, or the next try is a list.
+    Reason.BUSY: COSTLY,
+    Reason.BUG: COSTLY,
+    Reason.EXPIRED: COSTLY_BUT_AT_ONCE,
+    Reason.DISORDER: COSTLY_BUT_AT_ONCE,
+    Reason.HISTORY: COSTLY_BUT_AT_ONCE,
+    Reason.DIVERGED: COSTLY_BUT_AT_ONCE,
+}
+
+
+def test_every_reason_has_a_row() -> None:
+    assert set(DELAYS) == set(Reason)
+
+
+@pytest.mark.parametrize(("reason", "rows"), DELAYS.items(), ids=lambda one: one if isinstance(one, Reason) else "")
+def test_delays(reason: Reason, rows: tuple[list[float], list[float]]) -> None:
+    lowest, highest = rows
     assert delays(reason, len(lowest), drawn=0.0) == lowest
     assert delays(reason, len(highest), drawn=1.0) == highest
 
@@ -44,6 +67,13 @@ def test_reasons_that_take_turns_do_not_hide_each_other() -> None:
     assert backoff.count(Reason.ENDED) == 6
     backoff.forget()
     assert backoff.delay(ApiError(Reason.EXPIRED, "")) == 0
+
+
+def test_who_was_looked_for_long_and_breaks_off_once_is_tried_soon() -> None:
+    backoff = Backoff(lambda: 1.0)
+    for _ in range(1000):
+        backoff.delay(ApiError(Reason.CLOSED, ""))
+    assert backoff.delay(ApiError(Reason.CUT, "")) == 0.7
 
 
 def test_any_number_of_tries() -> None:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from errno import ECONNRESET
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -146,7 +147,7 @@ class Client:
         except OperatorError as error:  # it was in order at the start
             raise ApiError(Reason.CREDENTIALS, str(error)) from None
         began, code = time.monotonic(), NO_REPLY
-        with _told(access.server):
+        with _told(access.server, Reason.CLOSED):
             try:
                 async with asyncio.timeout(CONNECT + ANSWER):
                     response = await session.get(
@@ -162,7 +163,8 @@ class Client:
             except aiohttp.ServerTimeoutError:
                 raise
             except TimeoutError:
-                raise ApiError(Reason.SILENT, f"{access.server}: no answer within {CONNECT + ANSWER:g} s") from None
+                text = f"{access.server}: no answer within {CONNECT + ANSWER:g} s; {_WAY}"
+                raise ApiError(Reason.SILENT, text) from None
             finally:
                 self.requests[code] += 1
                 self.seconds.observe(time.monotonic() - began)
@@ -246,7 +248,9 @@ def _fault_of(error: OSError) -> str:
     """In the words of the system, without those of libraries on the way."""
     if isinstance(error, socket.gaierror):
         return error.strerror or "its name is not known"
-    return os.strerror(error.errno) if error.errno else str(error)
+    if error.errno:
+        return os.strerror(error.errno)
+    return str(error) or (os.strerror(ECONNRESET) if isinstance(error, ConnectionResetError) else type(error).__name__)
 
 
 def _tls_fault(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> str:
@@ -255,8 +259,8 @@ def _tls_fault(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientCo
 
 
 @contextmanager
-def _told(where: str) -> Iterator[None]:
-    """What aiohttp raises, in words of ours."""
+def _told(where: str, broken: Reason = Reason.CUT) -> Iterator[None]:
+    """What aiohttp raises, in words of ours.  *broken*: what a connection is that breaks without another word."""
     try:
         yield
     except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
@@ -272,10 +276,14 @@ def _told(where: str) -> Iterator[None]:
         text = f"{who} cannot be reached: {_fault_of(error.os_error)}; {_NAME if named else _WAY}"
         raise ApiError(Reason.REFUSED, printable(shortened(text))) from None
     except aiohttp.ServerTimeoutError as error:
-        raise ApiError(Reason.SILENT, printable(f"{where}: {error}")) from None
-    except (aiohttp.ClientError, OSError) as error:
+        raise ApiError(Reason.SILENT, printable(f"{where}: {error}; {_WAY}")) from None
+    except aiohttp.ServerDisconnectedError:
+        raise ApiError(broken, f"{where}: the connection was closed without an answer; {_WAY}") from None
+    except OSError as error:
+        raise ApiError(broken, printable(f"{shortened(f'{where}: {_fault_of(error)}')}; {_WAY}")) from None
+    except aiohttp.ClientError as error:  # somebody has spoken, though not as an API server does
         told = str(error) or type(error).__name__
-        raise ApiError(Reason.CUT, printable(shortened(f"{where}: {told}"))) from None
+        raise ApiError(Reason.CUT, printable(f"{shortened(f'{where}: {told}')}; {_WAY}")) from None
     except ValueError as error:  # a URL or a header that is none
         raise ApiError(Reason.FAILED, printable(shortened(f"{where}: {error}"))) from None
 

@@ -12,7 +12,8 @@ class Reason(StrEnum):
     EXPIRED = "expired"  # 410: what we know is too old to go on from
     SILENT = "silent"  # not even a bookmark for too long: nobody may be there any more
     REFUSED = "refused"  # nobody listens there, or the name is not known
-    CUT = "cut"  # the connection broke
+    CLOSED = "closed"  # who listens there hangs up without an answer: a load balancer with no server behind it
+    CUT = "cut"  # the connection broke behind the beginning of an answer
     UNTRUSTED = "untrusted"  # TLS
     UNAUTHORIZED = "unauthorized"  # 401
     FORBIDDEN = "forbidden"  # 403
@@ -28,7 +29,10 @@ class Reason(StrEnum):
 
 # With these it is the same for all kinds of objects.
 OF_THE_WAY = frozenset(
-    (Reason.REFUSED, Reason.CUT, Reason.SILENT, Reason.UNTRUSTED, Reason.UNAUTHORIZED, Reason.CREDENTIALS)
+    (
+        *(Reason.REFUSED, Reason.CLOSED, Reason.CUT, Reason.SILENT),
+        *(Reason.UNTRUSTED, Reason.UNAUTHORIZED, Reason.CREDENTIALS),
+    )
 )
 
 

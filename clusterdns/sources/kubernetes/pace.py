@@ -9,8 +9,10 @@ from typing import NamedTuple
 from clusterdns.sources.kubernetes.faults import ApiError, Reason
 
 SOON = (0.2, 0.7)  # seconds between tries where nobody is there, or only for a moment: who is back is known within 1 s
-GENTLE = 20  # tries of that kind with a server that answers errors, before they grow rare
+GENTLE = 20  # tries of that kind with a server that answers and says no, before they grow rare
 LONGEST = 30.0  # seconds
+# Nobody is there, or the way is broken: a try costs a server a handshake at most, or it has waited for long already.
+ABSENT = frozenset((Reason.REFUSED, Reason.CLOSED, Reason.SILENT, Reason.UNTRUSTED, Reason.CREDENTIALS))
 COSTLY = frozenset((Reason.BUSY, Reason.EXPIRED, Reason.DISORDER, Reason.HISTORY, Reason.DIVERGED, Reason.BUG))
 AT_ONCE = COSTLY - {Reason.BUSY, Reason.BUG} | {Reason.ENDED, Reason.UNAUTHORIZED}  # the first time
 
@@ -49,7 +51,7 @@ class Backoff:
         self._faults[fault.reason] += 1
         count, (low, high) = self._faults[fault.reason], SOON
         soon = low + (high - low) * self._random()
-        if fault.reason is Reason.REFUSED:
+        if fault.reason in ABSENT:
             return soon
         if fault.reason in AT_ONCE and count == 1:
             return 0.0
