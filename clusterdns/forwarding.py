@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import cast
@@ -19,9 +20,13 @@ from clusterdns.forward.clock import ageing
 from clusterdns.forward.inheriting import Sources, inherit
 from clusterdns.forward.inspecting import Inspection
 from clusterdns.forward.kept import Bounds
+from clusterdns.forward.ledger import Ledger
 from clusterdns.forward.membership import Upstreams
 from clusterdns.forward.ourselves import Own, places
+from clusterdns.forward.servers import Server
 from clusterdns.forward.stages import Forwarder, Terms
+from clusterdns.forward.totals import Totals
+from clusterdns.forward.upstream import Upstream
 from clusterdns.options import routes, serves, zone_options
 from clusterdns.transports.sockets import local_addresses
 from clusterdns.views.status import UpstreamStatus
@@ -49,13 +54,17 @@ class _Plan(Struct, frozen=True):
 
 
 class Forwarding:
-    """Of one server.  *pressed*: packets come faster than they are answered."""
+    """Of one server.  *pressed*: packets come faster than they are answered.
+
+    *ledger*: what its upstreams have done, those of before too.
+    """
 
     def __init__(self, pressed: Callable[[], bool]) -> None:
         self._pressed, self._clock = pressed, ageing()
         self._plan: _Plan | None = None
         self.forwarder: Forwarder | None = None
         self._ending: dict[asyncio.Task[None], Forwarder] = {}
+        self.ledger, self._totals = Ledger(), Totals()
 
     def of(self, settings: Settings) -> Forwarder | None:
         """For these settings: that of the moment where nothing that concerns it differs, None where nobody is asked.
@@ -66,7 +75,7 @@ class Forwarding:
         if plan is None or plan == now:
             return self.forwarder if plan else None
         cache = self.forwarder.cache if self.forwarder and now and plan.same_answers(now) else None
-        return _made(plan, _own(settings), cache, self._clock, self._pressed)
+        return self._made(plan, settings, cache)
 
     def turn_to(self, settings: Settings, forwarder: Forwarder | None) -> None:
         """*forwarder*, from ``of``, is asked from now on.  Who waits for the one before is still told.
@@ -132,6 +141,15 @@ class Forwarding:
         one, leaving = self.forwarder, [(before.cache, before.asker) for before in self._ending.values()]
         return Inspection(one.cache, one.asker, self._clock, leaving) if one else None
 
+    @property
+    def waiting(self) -> int:
+        """Queries."""
+        return sum(one.admission.inside for one in self._all())
+
+    def counted(self) -> Counter[str]:
+        """By all that there have been, see ``Totals.of``."""
+        return self._totals.of(self._all())
+
     async def close(self) -> None:
         """Whoever waits is told that the server ends."""
         for task in self._ending:
@@ -143,7 +161,36 @@ class Forwarding:
     def _end(self, forwarder: Forwarder, last: _Step | None = None, first: _Step | None = None) -> None:
         task = asyncio.create_task(_ended(forwarder, first, last))
         self._ending[task] = forwarder
-        task.add_done_callback(self._ending.pop)
+        task.add_done_callback(self._has_ended)
+
+    def _has_ended(self, task: asyncio.Task[None]) -> None:
+        self._totals.end(self._ending.pop(task), self._all())
+
+    def _all(self) -> list[Forwarder]:
+        return [*self._ending.values(), *([self.forwarder] if self.forwarder else [])]
+
+    def _made(self, plan: _Plan, settings: Settings, cache: Cache | None) -> Forwarder:
+        """*cache*: to be used further; None: a new one."""
+        terms = Terms(_MARK, plan.limits, plan.timeout, None if plan.prefetch else _NO_PREFETCH)
+        own, domains = _own(settings), (*(name for name, _ in settings.stub_domains), ".")
+        groups = [
+            Upstreams(
+                servers,
+                plan.policy,
+                budget=plan.timeout - _MARGIN,
+                tcp=plan.tcp,
+                own=own,
+                make=partial(self._upstream, domain),
+            )
+            for domain, servers in zip(domains, plan.sources.groups, strict=True)
+        ]
+        cache = cache or Cache(plan.bounds)
+        return Forwarder(
+            plan.sources.routes, groups, cache, terms, self._clock, asyncio.get_running_loop(), self._pressed
+        )
+
+    def _upstream(self, domain: str, server: Server) -> Upstream:
+        return Upstream(server, figures=self.ledger.of(domain, server))
 
 
 def sensible(settings: Settings) -> Settings:
@@ -186,17 +233,6 @@ def _planned(settings: Settings) -> _Plan | None:
         Limits(settings.forward_per_client, settings.forward_total),
         settings.prefetch,
     )
-
-
-def _made(
-    plan: _Plan, own: Own, cache: Cache | None, clock: Callable[[], float], pressed: Callable[[], bool]
-) -> Forwarder:
-    """*cache*: to be used further; None: a new one."""
-    terms = Terms(_MARK, plan.limits, plan.timeout, None if plan.prefetch else _NO_PREFETCH)
-    budget = plan.timeout - _MARGIN
-    groups = [Upstreams(servers, plan.policy, budget=budget, tcp=plan.tcp, own=own) for servers in plan.sources.groups]
-    cache = cache or Cache(plan.bounds)
-    return Forwarder(plan.sources.routes, groups, cache, terms, clock, asyncio.get_running_loop(), pressed)
 
 
 def _own(settings: Settings) -> Own:

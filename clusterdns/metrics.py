@@ -84,7 +84,7 @@ METRICS = {
         Metric(
             "coredns_proxy_conn_cache_misses_total",
             "counter",
-            "Queries to an upstream that opened a connection or socket",
+            "Queries to an upstream that opened a connection, or over UDP a socket",
             ("proxy_name", "to", "proto"),
         ),
         Metric("clusterdns_cache_octets", "gauge", "Size of the answers in the cache", ("type",)),

@@ -11,6 +11,7 @@ from clusterdns import __version__
 from clusterdns.backend import Backend
 from clusterdns.cluster.events import Requests
 from clusterdns.engine.tally import FOREIGN, Snapshot
+from clusterdns.forwarding import Forwarding
 from clusterdns.histogram import Histogram
 from clusterdns.metrics import Sample
 from clusterdns.pauses import Pauses
@@ -46,11 +47,12 @@ class Readings:
         process: Process,
         listeners: Listeners,
         backend: Callable[[], Backend],
+        forwarding: Forwarding,
         pauses: Pauses,
         query_logs: QueryLogs,
     ) -> None:
         self._process, self._listeners, self._backend, self._pauses = process, listeners, backend, pauses
-        self._query_logs = query_logs
+        self._forwarding, self._query_logs = forwarding, query_logs
 
     def take(self) -> Callable[[], Iterable[Sample]]:
         """Copies, which takes a millisecond; what it returns adds up, and may do so in another thread."""
@@ -94,8 +96,7 @@ class Readings:
                 yield Sample("coredns_plugin_enabled", 1, (server, to_text(zone.apex), "", name))
             for name in backend.plugins.foreign:
                 yield Sample("coredns_plugin_enabled", 1, (server, FOREIGN, "", name))
-        if backend.forwarder:
-            yield from of_forwarding(backend.forwarder, (self._listeners.servers or [""])[0])
+        yield from of_forwarding(self._forwarding, (self._listeners.servers or [""])[0])
         yield from _of_source(backend)
 
     def _of_connections(self) -> Iterator[Sample]:

@@ -81,7 +81,9 @@ class Server:
         self.panics = 0
         self._refused, self._staleness = Refused(), Staleness()
         self._pauses, self._query_logs = Pauses(), QueryLogs(to_standard_output)
-        self._readings = Readings(self, self._listeners, lambda: self._backend, self._pauses, self._query_logs)
+        self._readings = Readings(
+            self, self._listeners, lambda: self._backend, self._forwarding, self._pauses, self._query_logs
+        )
         self._ending = asyncio.Event()
         self._patient = True  # SIGTERM; SIGINT is not
         self._failure: BaseException | None = None  # what ended the source

@@ -27,6 +27,7 @@ from replies import asked, told
 from clusterdns.engine.framing import frame
 from clusterdns.forward.answers import Foreign, Question
 from clusterdns.forward.connection import Connection
+from clusterdns.forward.figures import Figures
 from clusterdns.forward.message import query
 from clusterdns.forward.servers import Server
 from clusterdns.forward.stream_exchange import StreamLimits
@@ -75,7 +76,7 @@ def test_a_connection_is_kept(transport: Transport) -> None:
         async with upstream(fake.server(transport, "dns.test" if transport == "tls" else None)) as one:
             for _ in range(5):
                 assert answered(await one.exchange(QUESTION))
-            assert (one.streams.opened, one.streams.reused, fake.connections) == (1, 4, 1)
+            assert (one.figures.opened, one.figures.reused, fake.connections) == (1, 4, 1)
 
     running(scenario)
 
@@ -224,7 +225,23 @@ def test_messages_that_nobody_waits_for_are_ignored(forgery: Behaviour) -> None:
         fake = await farm.add(then(forgery, answer))
         async with upstream(fake.server("tcp")) as one:
             assert answered(await one.exchange(QUESTION))
-        assert one.streams.stray == 1
+        assert one.figures.stray == 1
+
+    running(scenario)
+
+
+def test_a_reply_to_who_has_given_up_is_no_stray() -> None:
+    async def scenario(farm: Farm) -> None:
+        fake = await farm.add(hold)
+        async with upstream(fake.server("tcp")) as one:
+            asking = asyncio.create_task(one.exchange(QUESTION))
+            await fake.seen(1)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            fake.does = answer
+            fake.release()
+            assert answered(await one.exchange(QUESTION))  # behind it
+            assert (one.figures.stray, one.figures.reused) == (0, 1)
 
     running(scenario)
 
@@ -258,7 +275,7 @@ def dribble(asked: Asked) -> None:
 
 def test_octets_of_a_message_that_does_not_end_are_no_life_sign() -> None:
     async def scenario() -> None:
-        connection, later = Connection(1, 10.0, lambda _: None), asyncio.get_running_loop().time() + 100
+        connection, later = Connection(1, 10.0, lambda _: None, Figures()), asyncio.get_running_loop().time() + 100
         sent = query(QUESTION, bytes(2), QUESTION.name)
         asking = [asyncio.create_task(connection.ask(sent)) for _ in range(2)]
         await asyncio.sleep(0)
@@ -387,7 +404,7 @@ def test_an_id_that_is_free_again_belongs_to_who_has_it_now(monkeypatch: pytest.
     monkeypatch.setattr("clusterdns.forward.connection.secrets.token_bytes", bytes)
 
     async def scenario() -> None:
-        connection = Connection(1, 10.0, lambda _: None)
+        connection = Connection(1, 10.0, lambda _: None, Figures())
         sent = query(QUESTION, bytes(2), QUESTION.name)
         first = asyncio.create_task(connection.ask(sent))
         await asyncio.sleep(0)

@@ -124,7 +124,7 @@ def test_wrong_packets_are_ignored_and_the_wait_goes_on(forgery: Behaviour) -> N
             fake.release()
             assert addresses(await asking) == ["192.0.2.1"]
             # The kernel keeps those from another port from us.
-            assert one.datagrams.stray == (0 if forgery is FORGERIES["another port"] else 40)
+            assert one.figures.stray == (0 if forgery is FORGERIES["another port"] else 40)
 
     running(scenario)
 
@@ -175,7 +175,7 @@ def test_truncated_over_udp_is_whole_over_tcp() -> None:
         async with upstream(fake.server()) as one:
             for _ in range(3):
                 assert addresses(await one.exchange(QUESTION)) == ["192.0.2.1"]
-            assert (one.streams.opened, one.streams.reused) == (1, 2)
+            assert (one.figures.opened, one.figures.reused) == (1, 2)
         assert fake.connections == 1
 
     running(scenario)

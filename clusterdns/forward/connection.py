@@ -7,6 +7,7 @@ from typing import cast
 
 from clusterdns.engine.framing import MessageStream, frame
 from clusterdns.errors import PeerError
+from clusterdns.forward.figures import Figures
 from clusterdns.forward.message import is_bare_error, is_reply
 from clusterdns.forward.tries import TryError, Why
 from clusterdns.forward.udp_exchange import failure
@@ -17,23 +18,27 @@ _REPLY_OCTETS = 65535
 class Connection(asyncio.Protocol):
     """Takes queries from the beginning; they are sent when it is made.
 
-    *number*: connections count up.  *used*: a reply has come.  *stray*: messages that nobody waits for.  *cut_short*:
-    the upstream closed it while replies were due, after it had sent some.
+    *number*: connections count up.  *used*: a reply has come.  *cut_short*: the upstream closed it while replies were
+    due, after it had sent some.
     """
 
-    def __init__(self, number: int, idle: float, lost: Callable[["Connection"], None]) -> None:
-        """*idle*: seconds without a query after which it ends.  *lost* is called when it has gone, perhaps twice."""
-        self.number, self._idle, self._lost = number, idle, lost
+    def __init__(self, number: int, idle: float, lost: Callable[["Connection"], None], figures: Figures) -> None:
+        """*idle*: seconds without a query after which it ends.  *lost* is called when it has gone, perhaps twice.
+
+        *figures*: where messages are counted that belong to no query.
+        """
+        self.number, self._idle, self._lost, self._figures = number, idle, lost, figures
         self._loop = asyncio.get_running_loop()
         self._stream = MessageStream(_REPLY_OCTETS)
         self._waiting: dict[bytes, tuple[bytes, asyncio.Future[bytes]]] = {}  # ID -> the query as sent
+        self._given_up: set[bytes] = set()  # IDs of queries whose replies may still come
         self._unsent: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self.ended = False
         self._silent_since: float | None = None  # replies are due, and no message has come
         self._last_query = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
-        self.answered = self.stray = 0
+        self.answered = 0
         self.cut_short = False
 
     @property
@@ -57,6 +62,7 @@ class Connection(asyncio.Protocol):
             head = secrets.token_bytes(2)
         sent = head + sent[2:]
         reply: asyncio.Future[bytes] = self._loop.create_future()
+        self._given_up.discard(head)
         self._waiting[head] = sent, reply
         self._send(frame(sent))
         try:
@@ -64,6 +70,7 @@ class Connection(asyncio.Protocol):
         finally:
             if self._waiting.get(head) == (sent, reply):  # another may have the ID since the reply came
                 del self._waiting[head]
+                self._given_up.add(head)
 
     def fail(self, why: Why, text: str) -> None:
         """It could not be made, or is of no more use: who waits is told."""
@@ -108,8 +115,10 @@ class Connection(asyncio.Protocol):
                 self.answered += 1
                 if not reply.done():
                     reply.set_result(message)
+            elif message[:2] in self._given_up:
+                self._given_up.discard(message[:2])
             else:
-                self.stray += 1
+                self._figures.stray += 1
         # Octets alone prove nothing: a message that never ends holds up all behind it.
         if any(messages):
             self._silent_since = self._loop.time() if self._waiting else None

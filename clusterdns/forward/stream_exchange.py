@@ -8,6 +8,7 @@ from functools import cache
 from msgspec import Struct
 
 from clusterdns.forward.connection import Connection
+from clusterdns.forward.figures import Figures
 from clusterdns.forward.tries import TryError
 from clusterdns.forward.udp_exchange import Address, failure
 
@@ -25,11 +26,12 @@ class StreamLimits(Struct, frozen=True):
 
 
 class StreamExchange:
-    """The connections to one upstream.  *reused* and *opened*: how many queries found a connection, or made one."""
+    """The connections to one upstream.  Counts in *figures* how many queries found a connection, or made one."""
 
     def __init__(
         self,
         address: Address,
+        figures: Figures,
         *,
         tls: ssl.SSLContext | None = None,
         name: str | None = None,
@@ -37,13 +39,12 @@ class StreamExchange:
     ) -> None:
         """*name*: in the certificate; without one it is the address.  Use from one loop."""
         self._address, self._tls, self._name = address, tls, (name or address[0]) if tls else None
-        self._limits = limits or StreamLimits()
+        self._limits, self._figures = limits or StreamLimits(), figures
         self._together = self._limits.together
         self._connections: list[Connection] = []
         self._opened = 0  # connections so far
         self._connecting: set[asyncio.Task[None]] = set()
         self._gone = asyncio.Event()  # one of them
-        self.reused = self.opened = self.stray = 0
 
     async def ask(self, sent: bytes, again: Callable[[], None], tried: set[int] | None = None) -> bytes:
         """The reply to the query *sent*, whose ID is chosen here, however long it takes: cancel it.
@@ -92,14 +93,14 @@ class StreamExchange:
                 and connection.under_way < self._together
                 and connection.silence(now) < self._limits.stalled
             ):
-                self.reused += 1
+                self._figures.reused += 1
                 return connection
         return None
 
     def _open(self) -> Connection:
-        self.opened += 1
+        self._figures.opened += 1
         self._opened += 1
-        connection = Connection(self._opened, self._limits.idle, self._lost)
+        connection = Connection(self._opened, self._limits.idle, self._lost, self._figures)
         self._connections.append(connection)
         task = asyncio.get_running_loop().create_task(self._connect(connection))
         self._connecting.add(task)
@@ -133,7 +134,6 @@ class StreamExchange:
             return
         self._connections.remove(connection)
         self._gone.set()
-        self.stray += connection.stray
         if connection.cut_short:
             # It answers so many on one connection and then closes it: sending more at once is in vain.
             self._together = min(self._together, connection.answered)

@@ -8,6 +8,7 @@ import socket
 from functools import cache
 from itertools import pairwise
 
+from clusterdns.forward.figures import Figures
 from clusterdns.forward.message import is_bare_error, is_reply
 from clusterdns.forward.tries import TryError
 
@@ -30,12 +31,11 @@ class NearMiss(Exception):  # noqa: N818 - nothing failed
 
 
 class UdpExchange:
-    """*stray* counts packets that were ignored because they did not belong to the query."""
+    """Counts in *figures* the sockets, and what was ignored because it did not belong to the query."""
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    def __init__(self, address: Address, figures: Figures) -> None:
+        self._address, self._figures = address, figures
         self._family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.stray = 0
 
     async def ask(self, sent: bytes) -> bytes:
         """The reply to the query *sent*, however long it takes: cancel it.
@@ -73,6 +73,7 @@ class UdpExchange:
         except OSError as fault:
             sock.close()
             raise failure(fault) from None
+        self._figures.sockets += 1
         return sock
 
     def _readable(self, sock: socket.socket, sent: bytes, reply: "asyncio.Future[bytes]") -> None:
@@ -91,7 +92,7 @@ class UdpExchange:
             elif is_reply(packet, sent, any_case=True):
                 reply.set_exception(NearMiss())
             else:
-                self.stray += 1
+                self._figures.stray += 1
 
 
 def failure(fault: OSError) -> TryError:

@@ -42,12 +42,16 @@ class Upstream:
         *,
         tls: ssl.SSLContext | None = None,
         patience: Patience | None = None,
+        figures: Figures | None = None,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """*tls*: what certificates are verified by; the system's authorities otherwise.  *clock*: the loop's."""
+        """*tls*: what certificates are verified by; the system's authorities otherwise.  *clock*: the loop's.
+
+        *figures*: of a ``ledger``, which counts it as one of their users.
+        """
         self.server = server
-        self.health, self.times, self.figures = Health(), RoundTrips(), Figures()
+        self.health, self.times, self.figures = Health(), RoundTrips(), figures or Figures()
         self._patience = patience or Patience()
         self._clock = clock or asyncio.get_running_loop().time
         self._sleep, self._random = sleep, Randomness()
@@ -56,8 +60,10 @@ class Upstream:
         self._retired = False
         address = server.address, server.port
         context = (tls or tls_context()) if server.transport == "tls" else None
-        self.datagrams = UdpExchange(address)
-        self.streams = StreamExchange(address, tls=context, name=server.name, limits=self._patience.streams)
+        self.datagrams = UdpExchange(address, self.figures)
+        self.streams = StreamExchange(
+            address, self.figures, tls=context, name=server.name, limits=self._patience.streams
+        )
 
     def __str__(self) -> str:
         return str(self.server)
@@ -121,6 +127,7 @@ class Upstream:
 
     def retire(self) -> None:
         """Nobody asks it any more; what is under way may still fail."""
+        self.figures.users -= not self._retired
         self._retired = True
         if self._probing:
             self._probing.cancel()
