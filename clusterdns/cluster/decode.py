@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
+from clusterdns.cluster import pieces
 from clusterdns.cluster.compose import compose
 from clusterdns.cluster.documents import Document, DocumentError, Limits, locate, split
 from clusterdns.cluster.faults import and_more
@@ -234,7 +235,7 @@ def _cached(
     document: Document, path: str, cache: DocumentCache, implied: tuple[str, str] | None, limits: Limits
 ) -> _Unit:
     """*implied*: apiVersion and kind that a typed list gives to its JSON items; None for YAML."""
-    key = hash((document.text, implied))
+    key = hash((pieces.hashed(document.text), implied))
     place = Place(path, document.line, document.offset)
     unit = cache.get(key, place)
     if unit is None:
@@ -255,11 +256,16 @@ def _read_yaml(document: Document, path: str, limits: Limits) -> _Unit:
     try:
         composed = compose(document, limits)
     except DocumentError as error:
-        return _rejected(document, path, error)
+        unit = _rejected(document, path, error)
+        pieces.discard(error.partial)
+        return unit
     place = Place(path, composed.line, document.offset)
     reading = Reading(place, composed.item_lines)
     reading.read(composed.root)
-    return _finished(document, path, reading)
+    unit = _finished(document, path, reading)
+    if len(document.text) > pieces.PIECE:
+        pieces.discard(composed.root)
+    return unit
 
 
 def _read_json(document: Document, path: str, implied: tuple[str, str], limits: Limits) -> _Unit:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from clusterdns.cluster import pieces
 from clusterdns.cluster.documents import Document, DocumentError
 
 # libyaml's words -> ours.
@@ -31,7 +32,7 @@ def syntax_error(error: yaml.YAMLError, document: Document, partial: Any) -> Doc
     """The parser's error in words that say what to do."""
     mark = getattr(error, "problem_mark", None)
     position = getattr(error, "position", 0) or 0  # of a ReaderError, which has no mark
-    row = mark.line if mark is not None else document.text.count(b"\n", 0, position)
+    row = mark.line if mark is not None else pieces.newlines(document.text, 0, position)
     reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "this is no YAML")
     problem, remedy = next(
         (e for start, e in _EXPLAINED.items() if reason.startswith(start)), (reason, "mend the YAML")
@@ -40,8 +41,8 @@ def syntax_error(error: yaml.YAMLError, document: Document, partial: Any) -> Doc
     if problem.endswith("never closed") and context is not None:
         row = context.line  # where it was opened; the parser has gone on to where it gave up
     row, text = _row(document.text, row)
-    if conflict := _CONFLICT.search(document.text):
-        row = document.text.count(b"\n", 0, conflict.start())
+    if conflict := next(pieces.matches(_CONFLICT, document.text, 0, _CONFLICT_OCTETS), None):
+        row = pieces.newlines(document.text, 0, conflict.start())
         problem, remedy = "a mark of a merge conflict", "resolve the conflict, and remove all of its marks"
     elif re.match(rb"\s*\t", text):
         problem, remedy = _EXPLAINED["found a tab character"]
@@ -59,6 +60,7 @@ def syntax_error(error: yaml.YAMLError, document: Document, partial: Any) -> Doc
 
 
 _CONFLICT = re.compile(rb"(?m)^(?:<<<<<<< |>>>>>>> |=======$)")
+_CONFLICT_OCTETS = 9  # of the longest, with a newline behind
 _ODD_BLANK = re.compile(rb" *\xc2\xa0")
 _ODD_SIGN = ("did not find expected key", "did not find expected node content")
 _SIGNS = {
