@@ -59,4 +59,22 @@ def test_a_disk_that_refuses_is_told_once(tmp_path: Path, caplog: pytest.LogCapt
     with caplog.at_level(logging.ERROR):
         assert not file.save(MEMORY)
         assert not file.save(Memory())
-    assert len(caplog.records) == 1
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told == (
+        f"{tmp_path}/occupied/{NAME}: File exists; allocations are not kept over a restart: "
+        "let this user write there, or set another state_dir"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk to be had")
+def test_a_full_disk_is_told_as_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / NAME).with_suffix(".draft").symlink_to("/dev/full")
+    assert not AllocationFile(str(tmp_path)).save(MEMORY)
+    assert "No space left on device; " in caplog.text
+    assert "free the disk, or set another state_dir" in caplog.text
+
+
+def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / NAME).symlink_to(NAME)
+    assert AllocationFile(str(tmp_path)).load() == Memory()
+    assert "may change: make it readable for this user, or set another state_dir" in caplog.text

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Self
+from typing import Any, Self
 
 import pytest
 import watchfiles
@@ -18,7 +18,7 @@ from clusterdns.cluster.documents import Limits
 from clusterdns.cluster.events import Delete, Event, Replace, Upsert
 from clusterdns.cluster.model import Object, Service
 from clusterdns.errors import OperatorError
-from clusterdns.sources import manifests, mounts
+from clusterdns.sources import manifests, mounts, watching
 from clusterdns.sources.holding import KINDS
 from clusterdns.sources.manifests import Manifests
 from clusterdns.sources.reading import load
@@ -63,6 +63,12 @@ class Rounds:
 
 def codes(source: Manifests) -> list[str]:
     return [problem.code for problem in source.problems]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - of any kind
+            await asyncio.sleep(0.005)
 
 
 def test_first_everything_then_what_changes(tmp_path: Path) -> None:
@@ -202,17 +208,47 @@ def test_a_root_that_is_removed_and_made_anew(tmp_path: Path, caplog: pytest.Log
             await rounds.next()
             (root / "web.yaml").unlink()
             root.rmdir()
+            assert rounds.source.status().error == ""
             assert await rounds.shown() == ["-web"]
             assert codes(rounds.source) == ["CD301"]
+            status = rounds.source.status()
+            assert status.error == f"{root}: no such file or folder; its objects are gone until it is back"
+            assert status.error_since is not None
             for target in ("a.example", "b.example", "c.example"):  # the watch hears the new folder, too
                 write(root / "web.yaml", service("web", target))
                 assert await rounds.shown() == [f"+web={target}"]
             assert rounds.source.problems == ()
+            status = rounds.source.status()
+            assert (status.error, status.error_since) == ("", None)
 
     asyncio.run(main())
     told = [record.getMessage() for record in caplog.records if record.name == "clusterdns.manifests"]
     problem = f"{tmp_path}/zones: error CD301: no such file or folder; its objects are gone until it is back"
     assert told == [problem, f"mended: {problem}"]
+
+
+def test_the_last_error_is_of_paths_and_not_of_what_is_in_files(tmp_path: Path) -> None:
+    async def main() -> None:
+        write(tmp_path / "web.yaml", service("web"))
+        write(tmp_path / "broken.yaml", "kind: [\n")
+        (tmp_path / "a-loop.yaml").symlink_to("a-loop.yaml")
+        (tmp_path / "b-loop.yaml").symlink_to("b-loop.yaml")
+        async with Rounds(Manifests([str(tmp_path)], clock=AGED, interval=0.02)) as rounds:
+            await rounds.next()
+            assert codes(rounds.source) == ["CD304", "CD304", "CD103"]
+            status = rounds.source.status()
+            text = (
+                "a-loop.yaml: cannot be read: too many levels of symbolic links; mend or remove the link (and 1 more)"
+            )
+            assert status.error == f"{tmp_path}/{text}"
+            for name in ("a-loop.yaml", "b-loop.yaml"):
+                (tmp_path / name).unlink()
+            write(tmp_path / "web.yaml", service("web", "b.example"))
+            await rounds.next()
+            assert codes(rounds.source) == ["CD103"]
+            assert rounds.source.status().error == ""
+
+    asyncio.run(main())
 
 
 def test_a_new_last_good_version_and_what_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -279,24 +315,50 @@ def test_two_thousand_files(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+UNWATCHED = {
+    "OS file watch limit reached. about [/srv]": "raise the sysctl fs.inotify.max_user_watches",
+    "No space left on device (os error 28)": "raise the sysctl fs.inotify.max_user_watches",
+    "Error creating recommended watcher: Too many open files (os error 24)": (
+        "raise the sysctl fs.inotify.max_user_instances, or this process's limit of open files"
+    ),
+    "something else": "",
+}
+
+
+@pytest.mark.parametrize(("fault", "remedy"), UNWATCHED.items(), ids=UNWATCHED)
 def test_without_a_watch_the_timer_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    fault: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(*_: object, **__: object) -> AsyncIterator[set[tuple[int, str]]]:
-        raise OSError("OS file watch limit reached")
+    text = f"folders cannot be watched ({fault}): changes are found by scanning, later" + (remedy and f"; {remedy}")
+    refused = True
+    awatch = watchfiles.awatch
+
+    def perhaps(*folders: str, **options: Any) -> AsyncIterator[set[tuple[watchfiles.Change, str]]]:
+        if refused:
+            raise OSError(fault)
+        return awatch(*folders, **options)
 
     async def main() -> None:
-        monkeypatch.setattr(watchfiles, "awatch", refuse)
+        nonlocal refused
+        monkeypatch.setattr(watchfiles, "awatch", perhaps)
+        monkeypatch.setattr(watching, "QUIET", 50)
+        monkeypatch.setattr(watching, "RETRY", 0.05)
         async with Rounds(Manifests([str(tmp_path)], clock=AGED, interval=0.02)) as rounds:
             await rounds.next()
             for target in ("a.example", "b.example"):
                 write(tmp_path / "web.yaml", service("web", target))
                 assert await rounds.shown() == [f"+web={target}"]
+            waiting = asyncio.create_task(rounds.next())  # the source goes on while somebody waits for it
+            await until(lambda: rounds.source.status().error == text)
+            assert rounds.source.status().error_since is not None
+            refused = False
+            await until(lambda: not rounds.source.status().error)
+            assert rounds.source.status().error_since is None
+            write(tmp_path / "web.yaml", service("web", "c.example"))
+            assert shown(await waiting) == ["+web=c.example"]
 
     asyncio.run(main())
-    assert [record.getMessage() for record in caplog.records] == [
-        "folders cannot be watched (OS file watch limit reached): changes are found by scanning, later"
-    ]
+    assert [record.getMessage() for record in caplog.records] == [text]
 
 
 def test_on_a_network_file_system_the_timer_is_quick_and_says_so_once(

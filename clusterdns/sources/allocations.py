@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from clusterdns.controllers.memory import Memory
-from clusterdns.sources.whole import InTurn, write_whole
+from clusterdns.sources.whole import InTurn, remedy, write_whole
 
 logger = logging.getLogger("clusterdns.allocations")
 
@@ -40,7 +40,12 @@ class AllocationFile:
         except FileNotFoundError:
             return Memory()
         except OSError as fault:
-            logger.error("%s: %s; ClusterIPs and stand-in addresses may change", self._path, fault.strerror)
+            logger.error(
+                "%s: %s; ClusterIPs and stand-in addresses may change: make it readable for this user, "
+                "or set another state_dir",
+                self._path,
+                fault.strerror,
+            )
             return Memory()
         try:
             envelope = msgspec.json.decode(data, type=_Envelope)
@@ -63,7 +68,12 @@ class AllocationFile:
             write_whole(self._path, lambda file: file.write(data))
         except OSError as fault:
             if not self._failing:
-                logger.error("%s: %s; allocations are not kept over a restart", self._path, fault.strerror)
+                logger.error(
+                    "%s: %s; allocations are not kept over a restart: %s, or set another state_dir",
+                    self._path,
+                    fault.strerror,
+                    remedy(fault),
+                )
             self._failing = True
             return False
         self._saved, self._failing = memory, False

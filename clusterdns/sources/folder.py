@@ -1,5 +1,6 @@
 """What lies in the folders at this moment: paths and signatures.  Nothing is opened, nothing is remembered."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,12 @@ from msgspec import Struct
 from clusterdns.errors import OperatorError, Problem
 
 SUFFIXES = (".yaml", ".yml", ".json")
+_REMEDIES = {
+    errno.ELOOP: "mend or remove the link",
+    errno.EIO: "look after its disk",
+    errno.ESTALE: "look after the server of its file system",
+    errno.EMFILE: "raise this process's limit of open files",
+}
 DATA = "..data"  # kubelet's link to the current generation of a ConfigMap's files
 
 Inode = tuple[int, int]  # (st_dev, st_ino)
@@ -100,7 +107,8 @@ def reason(error: OSError) -> str:
 
 
 def unreadable(path: str, error: OSError) -> Problem:
-    return Problem(path, 0, "error", "CD304", "", f"cannot be read: {reason(error)}", "give the server access to it")
+    remedy = _REMEDIES.get(error.errno or 0, "give the server access to it")
+    return Problem(path, 0, "error", "CD304", "", f"cannot be read: {reason(error)}", remedy)
 
 
 def _add_root(listing: Listing, root: str) -> None:

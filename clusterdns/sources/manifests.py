@@ -55,6 +55,9 @@ class Manifests:
         self._hints: set[str] | None = set()  # paths since the last look; None: anything may have changed
         self._distant: dict[str, str] = {}  # as last told
         self._whole_began = -inf  # monotonic; the last look at everything that took in what it saw
+        self._unread = ""  # which paths cannot be read
+        self._error = ""
+        self._error_since: float | None = None  # Unix seconds
 
     @property
     def report(self) -> Report:
@@ -94,7 +97,12 @@ class Manifests:
         lag = self._clock.monotonic() - self._whole_began if self._whole_began > -inf else None
         where = ", ".join(self._paths)
         return SourceStatus(
-            self.name, where, lag is not None, files=self.files, scan_seconds=self.scan_seconds, lag=lag
+            *(self.name, where, lag is not None),
+            error=self._error,
+            files=self.files,
+            scan_seconds=self.scan_seconds,
+            lag=lag,
+            error_since=self._error_since,
         )
 
     def reader(self, namespace: str | None, name: str, selector: str) -> Rereader:  # noqa: ARG002 - places say it all
@@ -122,7 +130,7 @@ class Manifests:
                 if look.whole:
                     whole_at, whole_cost = self._clock.monotonic(), look.cost
                     self._tell_distant(look.distant)
-                self._take(look.report)
+                self._take(look.report, watcher.fault)
                 if look.events is not None:
                     hold = HOLD
                 if look.events:
@@ -164,9 +172,14 @@ class Manifests:
             watcher.disarm()
         self._hinted = False
 
-    def _take(self, report: Report) -> None:
-        log_news(logger, self._report.problems, report.problems)
+    def _take(self, report: Report, fault: str) -> None:
+        """*fault*: what keeps folders from being watched."""
+        if report.problems != self._report.problems:
+            log_news(logger, self._report.problems, report.problems)
+            self._unread = _unread(report.problems)
         self._report = report
+        self._error = self._unread or fault
+        self._error_since = (self._error_since or self._clock.wall()) if self._error else None
 
     async def _pause(self, due: float, cost: float, rest: float) -> None:
         """Until it is time to scan again.
@@ -181,3 +194,10 @@ class Manifests:
                 await self._wake.wait()
                 await asyncio.sleep(max(HINT_PAUSE, rested - loop.time()))
         self._wake.clear()
+
+
+def _unread(problems: Sequence[Problem]) -> str:
+    """What is wrong with the paths themselves, not with what is in files; "" where nothing is."""
+    found = [one for one in problems if one.code in ("CD301", "CD304")]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{found[0].path}: {found[0].text}; {found[0].remedy}{more}" if found else ""

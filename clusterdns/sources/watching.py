@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection
 from importlib import import_module
 
+from clusterdns.errors import printable
 from clusterdns.sources.reading import Watched
 
 logger = logging.getLogger("clusterdns.manifests")
@@ -14,6 +15,14 @@ logging.getLogger("watchfiles").setLevel(logging.WARNING)  # a line per hint wou
 STEP = 20  # milliseconds: what comes closer together is one hint; every step also wakes a thread
 DEBOUNCE = 50  # milliseconds after which a hint goes out although more is coming
 RETRY = 60.0  # seconds after which a watch that failed is tried again
+QUIET = 5_000  # milliseconds without a change after which the watch is known to have begun
+
+_WATCHES = "raise the sysctl fs.inotify.max_user_watches"
+_REMEDIES = (
+    ("too many open files", "raise the sysctl fs.inotify.max_user_instances, or this process's limit of open files"),
+    ("limit reached", _WATCHES),
+    ("no space left", _WATCHES),
+)
 
 
 class Watcher:
@@ -26,7 +35,7 @@ class Watcher:
         self._hint = hint
         self._armed: Watched | None = None
         self._failed_at: float | None = None
-        self._fault = ""  # as last logged
+        self.fault = ""  # what keeps it from watching, since that began and until it is known to watch again
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -68,12 +77,14 @@ class Watcher:
                 debounce=DEBOUNCE,
                 step=STEP,
                 stop_event=stop,
-                rust_timeout=5_000,
+                rust_timeout=QUIET,
                 force_polling=False,
                 recursive=False,
                 ignore_permission_denied=True,
+                yield_on_timeout=True,
             )
             async for batch in changes:
+                self.fault = ""
                 self._sift(folders, {path for _, path in batch})
         except FileNotFoundError:
             self._failed_at = now
@@ -94,9 +105,16 @@ class Watcher:
             self._hint(told)
 
     def _complain(self, fault: str) -> None:
-        if fault != self._fault:
-            self._fault = fault
-            logger.warning("folders cannot be watched (%s): changes are found by scanning, later", fault)
+        text = f"folders cannot be watched ({printable(fault)}): changes are found by scanning, later{_remedy(fault)}"
+        if text != self.fault:
+            self.fault = text
+            logger.warning("%s", text)
+
+
+def _remedy(fault: str) -> str:
+    """inotify(7) knows two limits; of many open files it cannot be told which one it is."""
+    found = (remedy for words, remedy in _REMEDIES if words in fault.lower())
+    return next((f"; {remedy}" for remedy in found), "")
 
 
 def _matters(folders: Watched, path: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,11 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object], mode: int = 0o6
     """
     with _ONE_AT_A_TIME:
         _write_whole(path, write, mode)
+
+
+def remedy(fault: OSError) -> str:
+    """For who could not write."""
+    return "free the disk" if fault.errno in (errno.ENOSPC, errno.EDQUOT) else "let this user write there"
 
 
 def _write_whole(path: Path, write: Callable[[BinaryIO], object], mode: int) -> None:
