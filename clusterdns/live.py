@@ -83,23 +83,26 @@ class Live:
             logger.warning(
                 "kubernetes: serving the last good state (%s, of %s) until the API has been read",
                 file.path,
-                moment(found.written),
+                moment(found.confirmed),
             )
-            self._confirmed = found.written
-            await self._restore(found.objects, found.written)
+            self._confirmed = found.confirmed
+            await self._restore(found.objects, found.confirmed)
             return
         await self._reach.check()
 
     async def run(self) -> None:
         """Keeps the state on disk; endless where it is to be kept."""
         if self._keeper:
-            await self._keeper.run(self._wall)
+            await self._keeper.run(self._word)
 
     async def stop(self, *, keep: bool) -> None:
-        """Nothing reaches the disk afterwards.  *keep*: what has changed is there, unless a round was cut short."""
+        """Nothing reaches the disk afterwards.
+
+        *keep*: what has changed is there, and how late the API has confirmed it, unless a round was cut short.
+        """
         keeper, self._keeper = self._keeper, None  # without this circle the whole world goes with its last reference
         if keeper and keep and self._publisher.quiet.is_set():
-            await keeper.save(self._wall)
+            await keeper.save(self._word)
         if keeper:
             await keeper.done()
 
@@ -146,6 +149,10 @@ class Live:
         if not self.synced.is_set() and self._confirmed is not None:
             return max(0.0, self._wall() - self._confirmed)
         return self._source.status().lag
+
+    def _word(self) -> float:
+        """Unix seconds of the API's last word on what is served."""
+        return self._wall() - (self.lag() or 0.0)
 
     def too_old(self, most: float) -> list[str]:
         """One line if the API has not confirmed what is served for more than *most* seconds; 0: it never matters."""

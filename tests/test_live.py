@@ -23,11 +23,12 @@ from fake_api import FakeApi, Refusal, endpoint_slice, namespace, pod, service
 from clusterdns import server as server_module
 from clusterdns.cli.main import run
 from clusterdns.config import Settings, load_settings
-from clusterdns.errors import OperatorError
+from clusterdns.errors import OperatorError, moment
 from clusterdns.server import Server
-from clusterdns.sources.snapshot import NAME, Identity, SnapshotFile, fingerprints
+from clusterdns.sources.snapshot import NAME, Identity, Objects, SnapshotFile, fingerprints
 
 PATIENCE = 60.0
+DAY = 86400.0
 WEB, DB = "web.shop.svc.cluster.local", "db.shop.svc.cluster.local"
 
 
@@ -300,9 +301,45 @@ def test_a_snapshot_that_was_not_confirmed_is_not_written_anew(tmp_path: Path) -
     async def main() -> None:
         async with cluster() as api:
             await living(tmp_path, api, Life.ready, state_dir=tmp_path)
-        before = (tmp_path / NAME).read_bytes()
+        before = kept()
         await living(tmp_path, api, Life.ready, state_dir=tmp_path)
-        assert (tmp_path / NAME).read_bytes() == before
+        assert kept() == before
+
+    def kept() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in tmp_path.glob("*.bin")}
+
+    asyncio.run(main())
+
+
+def test_a_snapshot_is_as_old_as_the_last_word_of_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long nothing has changed before."""
+    save = SnapshotFile.save
+
+    def long_ago(file: SnapshotFile, objects: Objects, now: float, identity: Identity) -> bool:
+        return save(file, objects, now - 3 * DAY, identity)
+
+    async def main() -> None:
+        async with cluster() as api:
+            with monkeypatch.context() as patch:
+                patch.setattr(SnapshotFile, "save", long_ago)
+                await living(tmp_path, api, first, state_dir=tmp_path)
+        await living(tmp_path, api, second, state_dir=tmp_path, max_staleness="10m")
+
+    async def first(life: Life) -> None:
+        async def saved() -> bool:
+            await life.get("/ready")
+            return (tmp_path / NAME).exists()
+
+        await life.until(saved)
+
+    async def second(life: Life) -> None:
+        assert (await life.get("/ready"))[0] == 200
+        found = json.loads((await life.get("/api/v1/status"))[1])
+        assert found["lag"] < DAY
+        assert found["snapshot"] > moment(time.time() - DAY)
+        [error] = (await life.query(WEB)).options
+        assert isinstance(error, dns.edns.EDEOption)
+        assert str(error.text).startswith(f"snapshot of {found['snapshot']}: ")
 
     asyncio.run(main())
 

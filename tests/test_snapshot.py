@@ -29,7 +29,7 @@ from clusterdns.cluster.model import (
     ServicePort,
     Subset,
 )
-from clusterdns.sources import packed, snapshot
+from clusterdns.sources import confirmed, packed, snapshot
 from clusterdns.sources.snapshot import NAME, Identity, Objects, SnapshotFile, SnapshotKeeper, fingerprints
 
 HERE = Identity("https://192.0.2.1:6443", "cluster.local.")
@@ -111,7 +111,7 @@ def test_what_was_saved_is_loaded(
     assert file_in(folder).save(objects, now)
     found = file_in(folder).load(tuple(objects))
     assert found
-    assert found.written == now
+    assert found.confirmed == now
     assert found.objects == objects
 
 
@@ -237,7 +237,7 @@ def test_a_torn_file_is_written_anew(tmp_path: Path) -> None:
     assert file_in(tmp_path).save(OBJECTS, 2.0)
     found = file_in(tmp_path).load(KINDS)
     assert found
-    assert found.written == 2.0
+    assert found.confirmed == 2.0
 
 
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_a_disk_that_refuses_is_told_once_and_keeps_the_old_one(
     assert [path.name for path in tmp_path.iterdir()] == [NAME], "no half of a new one stays"
     found = file_in(tmp_path).load(KINDS)
     assert found
-    assert found.written == 1.0
+    assert found.confirmed == 1.0
 
 
 ENDLESS = """
@@ -288,7 +288,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_one(tmp_path: Path) -> None:
             process.send_signal(signal.SIGKILL)
         found = file_in(tmp_path).load(("Service",))
         assert found
-        assert found.written >= seen[-1]
+        assert found.confirmed >= seen[-1]
         assert len(found.objects["Service"]) == 2000
 
 
@@ -314,7 +314,7 @@ def test_whoever_stops_waiting_has_it_saved_later(tmp_path: Path) -> None:
     asyncio.run(main())
     found = file_in(tmp_path).load(KINDS)
     assert found
-    assert found.written == 2.0
+    assert found.confirmed == 2.0
 
 
 def test_it_is_saved_soon_and_not_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,4 +357,106 @@ def test_it_is_saved_soon_and_not_often(tmp_path: Path, monkeypatch: pytest.Monk
     asyncio.run(main())
     found = file_in(tmp_path).load(KINDS)
     assert found
-    assert found.written == 3.0
+    assert found.confirmed == 3.0
+
+
+def confirmed_at(folder: Path) -> float:
+    found = file_in(folder).load(KINDS)
+    assert found
+    assert found.objects == OBJECTS
+    return found.confirmed
+
+
+def test_what_is_confirmed_is_not_written_anew(tmp_path: Path) -> None:
+    file = file_in(tmp_path)
+    file.save(OBJECTS, 1.0)
+    before = (tmp_path / NAME).stat()
+    for at in (50.0, 90.0, 20.0):  # the last: the clock was set back
+        file.confirm(at)
+        assert confirmed_at(tmp_path) == at
+    assert (tmp_path / NAME).stat() == before
+    file.save(OBJECTS, 100.0)
+    assert confirmed_at(tmp_path) == 100, "a new one is not the one that was confirmed"
+
+
+def test_no_word_of_the_api_no_write(tmp_path: Path) -> None:
+    file = file_in(tmp_path)
+    file.save(OBJECTS, 1.0)
+    file.confirm(1.5)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    file.confirm(9.0)
+    before = (tmp_path / confirmed.NAME).stat()
+    file.confirm(9.1)
+    assert (tmp_path / confirmed.NAME).stat() == before
+
+
+def test_what_another_one_saved_is_not_confirmed(tmp_path: Path) -> None:
+    """Nobody has compared it with what the API says now."""
+    file_in(tmp_path).save(OBJECTS, 1.0)
+    file_in(tmp_path).confirm(50.0)
+    assert confirmed_at(tmp_path) == 1
+
+
+def test_a_torn_confirmation_leaves_the_snapshot(tmp_path: Path) -> None:
+    file = file_in(tmp_path)
+    file.save(OBJECTS, 1.0)
+    file.confirm(50.0)
+    os.truncate(tmp_path / confirmed.NAME, 40)
+    assert confirmed_at(tmp_path) == 1
+
+
+def test_a_disk_that_takes_no_confirmation_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = file_in(tmp_path)
+    file.save(OBJECTS, 1.0)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        file.confirm(50.0)
+        file.confirm(90.0)
+    [told] = [record.getMessage() for record in caplog.records]
+    assert "No space left on device; a start without the API takes what it serves for older: free the disk" in told
+    assert confirmed_at(tmp_path) == 1
+    file.confirm(90.0)
+    assert confirmed_at(tmp_path) == 90
+
+
+def test_a_cluster_that_rests_is_confirmed_now_and_then_and_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "SAVE_SECONDS", 0.001)
+    now, collected = [1.0], list[int]()
+
+    async def collect() -> tuple[Identity, Objects] | None:
+        collected.append(1)
+        return HERE, OBJECTS
+
+    def is_so(at: float) -> bool:
+        return (tmp_path / NAME).exists() and confirmed_at(tmp_path) == at
+
+    async def until(at: float) -> None:
+        async with asyncio.timeout(60):
+            while not await asyncio.to_thread(is_so, at):
+                pass  # it has looked at the disk
+
+    async def main() -> None:
+        keeper = SnapshotKeeper(file_in(tmp_path), collect)
+        running = asyncio.create_task(keeper.run(lambda: now[0]))
+        await keeper.save(lambda: 7.0)
+        assert not os.listdir(tmp_path), "nothing has been saved that could be confirmed"
+        keeper.note()
+        await until(1.0)
+        now[0] = 80.0
+        await until(80.0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await keeper.save(lambda: 95.0)
+        await keeper.done()
+        assert confirmed_at(tmp_path) == 95
+        assert len(collected) == 1
+
+    asyncio.run(main())

@@ -6,6 +6,8 @@
     gzip of: length (4 octets) · Header · { length · [kind, objects] }... · length 0      (MessagePack)
     BLAKE2b of everything above (16 octets)
 
+Beside it stands when the API last confirmed it, see ``confirmed``.
+
 Everything that blocks is meant for a worker thread, and gives the interpreter away often.
 """
 
@@ -14,8 +16,8 @@ import gzip
 import io
 import logging
 import re
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +28,7 @@ from msgspec import Struct
 from clusterdns.cluster.events import Kind
 from clusterdns.cluster.model import Object
 from clusterdns.collector import collector_paused
+from clusterdns.sources.confirmed import read_confirmed, write_confirmed
 from clusterdns.sources.packed import TYPES, shared_again
 from clusterdns.sources.whole import InTurn, write_whole
 
@@ -33,6 +36,7 @@ logger = logging.getLogger("clusterdns.snapshot")
 
 NAME = "snapshot.bin"
 SAVE_SECONDS = 30.0  # between two of them, however much changes
+WORTH = 1.0  # seconds: who was confirmed less than this later is not worth a write
 
 _MAGIC = b"clusterdns snapshot "
 _FORMAT = 1
@@ -65,7 +69,7 @@ class Identity(Struct, frozen=True):
 class Header(Struct, frozen=True):
     identity: Identity
     kinds: tuple[Kind, ...]
-    written: float  # Unix seconds
+    written: float  # Unix seconds of the API's last word on them then
 
 
 def fingerprints(pem: bytes) -> tuple[str, ...]:
@@ -75,9 +79,9 @@ def fingerprints(pem: bytes) -> tuple[str, ...]:
 
 
 class Snapshot(Struct, frozen=True):
-    """*written*: Unix seconds."""
+    """*confirmed*: Unix seconds of the API's last word on them."""
 
-    written: float
+    confirmed: float
     objects: Objects
 
 
@@ -88,6 +92,7 @@ class SnapshotFile:
         self.path = Path(folder) / NAME
         self._identity = identity
         self._failing = False
+        self._saved: tuple[bytes, float] | None = None  # by this object: its digest, and when it was confirmed
 
     def load(self, kinds: Sequence[Kind]) -> Snapshot | None:
         """None where there is none, or none to be trusted that has all *kinds*.  Blocks."""
@@ -108,17 +113,42 @@ class SnapshotFile:
     def save(self, objects: Objects, now: float, identity: Identity | None = None) -> bool:
         """True when it is on disk.  A disk that is full or read-only is told once, not at every try.  Blocks.
 
-        *identity*: as of now, if it is another one than at the beginning.
+        *now*: Unix seconds of the API's last word on *objects*.  *identity*: as of now, if it is another than at the
+        start.
         """
         header = Header(identity or self._identity, tuple(objects), now)
+        digest = bytearray()
+
+        def write(file: BinaryIO) -> None:
+            digest[:] = _write(file, header, objects)
+
+        if not self._on_disk(lambda: write_whole(self.path, write, 0o600), "has nothing to serve"):
+            return False
+        self._saved = bytes(digest), now
+        return True
+
+    def confirm(self, at: float) -> None:
+        """Unix seconds: so late the API said that the objects saved last are still as they were.  Blocks.
+
+        Where none has been saved, what is on disk is not what the API was asked about.
+        """
+        if self._saved is None or abs(at - self._saved[1]) < WORTH:
+            return
+        digest = self._saved[0]
+        if self._on_disk(lambda: write_confirmed(self.path.parent, digest, at), "takes what it serves for older"):
+            self._saved = digest, at
+
+    def _on_disk(self, write: Callable[[], None], otherwise: str) -> bool:
+        """*otherwise*: what a start without the API does."""
         try:
-            write_whole(self.path, lambda file: _write(file, header, objects), 0o600)
+            write()
         except OSError as fault:
             if not self._failing:
                 logger.error(
-                    "%s: %s; a start without the API has nothing to serve: free the disk, or set another state_dir",
+                    "%s: %s; a start without the API %s: free the disk, or set another state_dir",
                     self.path,
                     fault.strerror,
+                    otherwise,
                 )
             self._failing = True
             return False
@@ -134,9 +164,11 @@ class SnapshotFile:
         if not data.startswith(_HEAD) or blake2b(body, digest_size=_DIGEST_OCTETS).digest() != digest:
             raise _Ignored("torn, or not written by this program: it is ignored and written anew")
         try:
-            return self._trusted(io.BytesIO(body[len(_HEAD) :]), kinds)
+            snapshot = self._trusted(io.BytesIO(body[len(_HEAD) :]), kinds)
         except (msgspec.MsgspecError, KeyError, EOFError, OSError) as fault:
             raise _Ignored(f"not understood ({fault}): it is ignored and written anew") from None
+        confirmed = read_confirmed(self.path.parent, digest)
+        return snapshot if confirmed is None else Snapshot(confirmed, snapshot.objects)
 
     def _trusted(self, body: io.BytesIO, kinds: Sequence[Kind]) -> Snapshot:
         with gzip.GzipFile(fileobj=body) as pieces:
@@ -161,7 +193,9 @@ class _Ignored(Exception):  # noqa: N818 - caught above, in the one place that r
 
 
 class SnapshotKeeper:
-    """Saves soon after something changed, and at most every SAVE_SECONDS."""
+    """Saves soon after something changed, and at most every SAVE_SECONDS.  While nothing does, it is kept as often that
+    the API has confirmed what is saved.
+    """
 
     def __init__(self, file: SnapshotFile, collect: Callable[[], Awaitable[tuple[Identity, Objects] | None]]) -> None:
         """*collect* gives the objects between two rounds, and whose they are; None: they are not to be kept now."""
@@ -173,16 +207,22 @@ class SnapshotKeeper:
         """Something has changed."""
         self._changed.set()
 
-    async def run(self, wall: Callable[[], float] = time.time) -> None:
-        """Endless.  *wall*: Unix seconds."""
+    async def run(self, confirmed: Callable[[], float]) -> None:
+        """Endless.  *confirmed*: Unix seconds of the API's last word."""
         while True:
-            await self._changed.wait()
-            await self.save(wall)
-            await asyncio.sleep(SAVE_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_SECONDS):
+                    await self._changed.wait()
+            changed = self._changed.is_set()
+            await self.save(confirmed)
+            if changed:
+                await asyncio.sleep(SAVE_SECONDS)
 
-    async def save(self, wall: Callable[[], float] = time.time) -> None:
-        """Now, if anything has changed since."""
+    async def save(self, confirmed: Callable[[], float]) -> None:
+        """Now: all if anything has changed since, else that it is confirmed."""
+        at = confirmed()  # before the objects are taken, which are at least so new
         if not self._changed.is_set():
+            await self._writing.do(self._file.confirm, at)
             return
         self._changed.clear()
         saved = False
@@ -190,7 +230,7 @@ class SnapshotKeeper:
             collected = await self._collect()
             if collected:
                 identity, objects = collected
-                saved = await self._writing.do(self._file.save, objects, wall(), identity)
+                saved = await self._writing.do(self._file.save, objects, at, identity)
             else:
                 saved = True
         finally:
@@ -202,13 +242,16 @@ class SnapshotKeeper:
         await self._writing.done()
 
 
-def _write(file: BinaryIO, header: Header, objects: Objects) -> None:
+def _write(file: BinaryIO, header: Header, objects: Objects) -> bytes:
+    """The digest."""
     sink = _Digesting(file)
     sink.write(_HEAD)
     with gzip.GzipFile("", "wb", 1, sink, 0) as pieces:
         for octets in _pieces(header, objects):
             pieces.write(len(octets).to_bytes(4) + octets)
-    file.write(sink.digest.digest())
+    digest = sink.digest.digest()
+    file.write(digest)
+    return digest
 
 
 def _pieces(header: Header, objects: Objects) -> Iterator[bytes]:
