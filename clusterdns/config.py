@@ -35,6 +35,7 @@ class Settings(Struct, frozen=True):
     max_staleness: float = 0.0  # seconds; 0: however old, what is known is served as ready
     listen: tuple[SocketAddress, ...] = (("127.0.0.1", 1053),)
     http: tuple[SocketAddress, ...] = (("127.0.0.1", 9153),)
+    metrics_deprecated: bool = False
     domain: str = "cluster.local."  # lower case, with the final dot; the first forward zone
     zones: tuple[str, ...] = ()  # like the domain, networks as the zones that cover them; (): domain, in-addr, ip6
     ttl: int = 5  # seconds
@@ -136,6 +137,7 @@ SETTINGS = {
         ),
         Setting("listen", ["127.0.0.1:1053"], "ADDR:PORT or [ADDR]:PORT, UDP and TCP; 0.0.0.0 and [::] mean all"),
         Setting("http", ["127.0.0.1:9153"], "ADDR:PORT of /metrics, /health and /ready; [] turns them off"),
+        Setting("metrics_deprecated", "false", "also metrics that CoreDNS has given up, for old alerts: true or false"),
         Setting("domain", "cluster.local", "the zone of the cluster"),
         Setting("zones", [], "forward and reverse zones, networks too; [] means the domain, in-addr.arpa and ip6.arpa"),
         Setting("ttl", "5", "of every record: seconds from 0 to 3600, or 30s, 1m"),

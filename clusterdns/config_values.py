@@ -294,6 +294,7 @@ FORMS: dict[str, Form] = {
     "max_staleness": Form(staleness),
     "listen": Form(socket_address, listed=True, then=(_distinct, _not_covered, not_empty)),
     "http": Form(socket_address, listed=True, then=(_distinct, _not_covered)),
+    "metrics_deprecated": Form(truth),
     "domain": Form(cluster_domain),
     "zones": Form(zone, listed=True, then=(_flat,)),
     "ttl": Form(Duration(0, 3600, "whole seconds from 0 to 3600")),

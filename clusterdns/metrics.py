@@ -126,6 +126,19 @@ METRICS = {
             "Requests to the API server; code <error>: no reply",
             ("code", "method", "host"),
         ),
+        # Those that CoreDNS has given up: only where ``metrics_deprecated`` wants them.
+        Metric("coredns_forward_requests_total", "counter", "Deprecated: queries that an upstream replied to", ("to",)),
+        Metric("coredns_forward_responses_total", "counter", "Deprecated: replies of an upstream", ("to", "rcode")),
+        Metric(
+            "coredns_forward_request_duration_seconds",
+            "histogram",
+            "Deprecated: time that upstreams took to reply",
+            ("to", "rcode"),
+            buckets=TIME,
+        ),
+        Metric(
+            "coredns_forward_healthcheck_failures_total", "counter", "Deprecated: failed checks of an upstream", ("to",)
+        ),
         # What CoreDNS has no name for.
         Metric("clusterdns_ready", "gauge", "Whether /ready says 200"),
         Metric("clusterdns_snapshot_generation", "gauge", "Rounds published since the start"),

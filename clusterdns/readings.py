@@ -40,7 +40,7 @@ class Process(Protocol):
 
 
 class Readings:
-    """*backend* gives the one that answers now."""
+    """*backend* gives the one that answers now; *deprecated*: names are wanted that CoreDNS has given up."""
 
     def __init__(
         self,
@@ -50,9 +50,10 @@ class Readings:
         forwarding: Forwarding,
         pauses: Pauses,
         query_logs: QueryLogs,
+        deprecated: Callable[[], bool],
     ) -> None:
         self._process, self._listeners, self._backend, self._pauses = process, listeners, backend, pauses
-        self._forwarding, self._query_logs = forwarding, query_logs
+        self._forwarding, self._query_logs, self._deprecated = forwarding, query_logs, deprecated
 
     def take(self) -> Callable[[], Iterable[Sample]]:
         """Copies, which takes a millisecond; what it returns adds up, and may do so in another thread."""
@@ -96,7 +97,8 @@ class Readings:
                 yield Sample("coredns_plugin_enabled", 1, (server, to_text(zone.apex), "", name))
             for name in backend.plugins.foreign:
                 yield Sample("coredns_plugin_enabled", 1, (server, FOREIGN, "", name))
-        yield from of_forwarding(self._forwarding, (self._listeners.servers or [""])[0])
+        first = (self._listeners.servers or [""])[0]
+        yield from of_forwarding(self._forwarding, first, deprecated=self._deprecated())
         yield from _of_source(backend)
 
     def _of_connections(self) -> Iterator[Sample]:

@@ -1,7 +1,7 @@
 """What counters say of the names of others: the cache and the upstreams."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from clusterdns.engine.tally import FOREIGN, OTHER, RCODES
 from clusterdns.forward.cache import Cache
@@ -15,8 +15,11 @@ _PROXY = "forward"  # the plugin that asks, in CoreDNS's words
 _STREAMS = {"tls": "tcp-tls"}  # the same
 
 
-def of_forwarding(forwarding: Forwarding, server: str) -> Iterator[Sample]:
-    """*server*: how metrics name where the cache is used.  None where nobody is asked."""
+def of_forwarding(forwarding: Forwarding, server: str, *, deprecated: bool) -> Iterator[Sample]:
+    """*server*: how metrics name where the cache is used.  *deprecated*: also under names that CoreDNS has given up.
+
+    None where nobody is asked.
+    """
     if forwarding.forwarder is None:
         return
     counted = forwarding.counted()
@@ -26,7 +29,10 @@ def of_forwarding(forwarding: Forwarding, server: str) -> Iterator[Sample]:
     yield Sample("coredns_forward_max_concurrent_rejects_total", counted["refused"])
     yield Sample("clusterdns_forward_waiting", forwarding.waiting)
     yield Sample("clusterdns_forward_loops_total", counted["loops"])
-    yield from _of_upstreams(forwarding.ledger)
+    upstreams = [*_of_upstreams(forwarding.ledger)]
+    yield from upstreams
+    if deprecated:
+        yield from _under_former_names(upstreams)
 
 
 def _of_cache(cache: Cache, counted: Counter[str], server: str) -> Iterator[Sample]:
@@ -66,3 +72,19 @@ def _of_upstreams(ledger: Ledger) -> Iterator[Sample]:
         yield Sample(metric, number, labels)
     for replied, histogram in seconds.items():
         yield Sample("coredns_proxy_request_duration_seconds", histogram, (_PROXY, *replied))
+
+
+def _under_former_names(upstreams: Iterable[Sample]) -> Iterator[Sample]:
+    """What CoreDNS 1.10 had names of its own for in its plugin forward, and alerts still use."""
+    requests: Counter[str] = Counter()
+    for metric, value, labels in upstreams:
+        if isinstance(value, Histogram):
+            _, to, rcode = labels
+            requests[to] += value.count
+            yield Sample("coredns_forward_responses_total", value.count, (to, rcode))
+            yield Sample("coredns_forward_request_duration_seconds", value, (to, rcode))
+        elif metric == "coredns_proxy_healthcheck_failures_total":
+            requests[labels[1]] += 0
+            yield Sample("coredns_forward_healthcheck_failures_total", value, (labels[1],))
+    for to, count in requests.items():
+        yield Sample("coredns_forward_requests_total", count, (to,))

@@ -82,7 +82,13 @@ class Server:
         self._refused, self._staleness = Refused(), Staleness()
         self._pauses, self._query_logs = Pauses(), QueryLogs(to_standard_output)
         self._readings = Readings(
-            self, self._listeners, lambda: self._backend, self._forwarding, self._pauses, self._query_logs
+            self,
+            self._listeners,
+            lambda: self._backend,
+            self._forwarding,
+            self._pauses,
+            self._query_logs,
+            lambda: self._settings.metrics_deprecated,
         )
         self._ending = asyncio.Event()
         self._patient = True  # SIGTERM; SIGINT is not

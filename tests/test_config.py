@@ -57,6 +57,7 @@ def test_the_defaults() -> None:
         query_log_format="common",
         query_log_sample=1,
         query_log_rate=1000,
+        metrics_deprecated=False,
         upstream=(),
         stub_domains=(),
         forward_policy="random",

@@ -40,6 +40,10 @@ COREDNS = {
     "kubernetes_dns_programming_duration_seconds": "service_kind",
     "kubernetes_rest_client_request_duration_seconds": "verb, host",
     "kubernetes_rest_client_requests_total": "code, method, host",
+    "forward_requests_total": "to",
+    "forward_responses_total": "to, rcode",
+    "forward_request_duration_seconds": "to, rcode",
+    "forward_healthcheck_failures_total": "to",
     "reload_failed_total": "",
     "reload_version_info": "hash, value",
 }

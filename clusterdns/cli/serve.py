@@ -28,6 +28,10 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
     namespaces: Annotated[list[str] | None, typer.Option(metavar="NAME", help="These only; repeatable.")] = None,
     namespace_labels: Annotated[str | None, typer.Option(metavar="SELECTOR", help="Such namespaces only.")] = None,
     labels: Annotated[str | None, typer.Option(metavar="SELECTOR", help="Such objects only.")] = None,
+    metrics_deprecated: Annotated[
+        bool | None,
+        typer.Option("--metrics-deprecated/--no-metrics-deprecated", help="Also metrics that CoreDNS has given up."),
+    ] = None,
     endpoint_pod_names: Annotated[
         bool | None, typer.Option("--endpoint-pod-names/--no-endpoint-pod-names", help="Name endpoints by their pods.")
     ] = None,
@@ -120,6 +124,7 @@ def serve(  # noqa: PLR0913, PLR0917 - a flag for every setting
         "manifests": paths,
         "listen": listen,
         "http": http,
+        "metrics_deprecated": metrics_deprecated,
         "domain": domain,
         "zones": zones,
         "pods": pods,
