@@ -1,6 +1,8 @@
 """Every error raised on purpose, by who must act.  Anything else that escapes is a bug."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -34,6 +36,16 @@ class Problem(msgspec.Struct, frozen=True, order=True):
         subject = f" {self.subject}" if self.subject else ""
         begin = f"{where}: " if where else ""  # an object of an API is in no file
         return printable(f"{begin}{self.severity} {self.code}{subject}: {self.text}; {self.remedy}")
+
+
+def foremost(problems: Sequence[Problem], most: int) -> tuple[Problem, ...]:
+    """*most* of them in their order, warnings only as far as errors leave room."""
+    if len(problems) <= most:
+        return tuple(problems)
+    room = max(0, most - sum(one.severity == "error" for one in problems))
+    warnings = islice((at for at, one in enumerate(problems) if one.severity == "warning"), room)
+    errors = islice((at for at, one in enumerate(problems) if one.severity == "error"), most)
+    return tuple(problems[at] for at in sorted((*warnings, *errors)))
 
 
 def printable(text: str) -> str:

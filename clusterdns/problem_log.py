@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from clusterdns.errors import Problem
+from clusterdns.errors import Problem, foremost
 
 LOGGED = 100  # lines per look; whoever keeps the problems has them all
 
@@ -16,7 +16,7 @@ def log_news(logger: logging.Logger, before: Iterable[Problem], after: Iterable[
         return
     old, new = ({replace(problem, line=0): problem for problem in problems} for problems in (before, after))
     come = [problem for key, problem in new.items() if key not in old]
-    for problem in come[:LOGGED]:
+    for problem in foremost(come, LOGGED):
         logger.log(logging.ERROR if problem.severity == "error" else logging.WARNING, "%s", problem)
     if len(come) > LOGGED:
         logger.error("and %d more problems", len(come) - LOGGED)

@@ -501,6 +501,47 @@ def test_too_much_yaml() -> None:
     assert problems(decoded) == ["5 CD102"]
 
 
+BAD = """\
+apiVersion: v1
+kind: Service
+metadata: {name: Bad_Name, namespace: shop}
+spec: {clusterIP: 1.2.3, ports: [{port: 80}]}
+"""
+
+
+def test_an_error_behind_any_number_of_warnings_is_named() -> None:
+    decoded = decode("kind: A\n---\n" * 1500 + BAD + "---\nkind: A\n")
+    told = [(one.line, one.severity, one.code, one.subject) for one in decoded.problems]
+    assert told[:998] == [(1 + 2 * at, "warning", "CD107", "") for at in range(998)]
+    about = "Service shop/Bad_Name"
+    assert told[998:] == [(3003, "error", "CD203", about), (3004, "error", "CD211", about), (0, "warning", "CD100", "")]
+    assert decoded.problems[-1].text == "and 503 more problems"
+
+
+def test_more_errors_than_are_told() -> None:
+    decoded = decode("kind: A\n---\n" + f"{BAD}---\n" * 501)
+    assert {one.severity for one in decoded.problems} == {"error"}
+    assert decoded.problems[-1].text == "and 3 more problems"
+
+
+def test_that_the_rest_is_not_read_is_told_behind_any_number_of_warnings() -> None:
+    data = b"kind: A\n---\n" * 2500
+    decoded = decode_file(data, "f.yaml", DocumentCache(), Limits(documents=2000))
+    assert [(one.line, one.code, one.text) for one in decoded.problems if one.severity == "error"] == [
+        (4000, "CD102", "more than 2000 documents in one file: the rest is not read")
+    ]
+
+
+def test_an_error_behind_any_number_of_warnings_of_one_list_is_named() -> None:
+    items = "".join(f"- {line}\n" for line in (*["{kind: A}"] * 300, BAD.replace("\n", "\n  ").rstrip()))
+    decoded = decode("apiVersion: v1\nkind: List\nitems:\n" + items)
+    told = [(one.line, one.code) for one in decoded.problems if one.severity == "error"]
+    assert told == [(306, "CD203"), (307, "CD211")]
+    assert [(one.severity, one.text) for one in decoded.problems if one.code == "CD100"] == [
+        ("warning", "and 100 more problems")
+    ]
+
+
 def test_what_did_not_change_is_the_same_object() -> None:
     cache = DocumentCache()
     first = decode(f"{WEB}---\n{API}", cache)

@@ -11,6 +11,7 @@ from clusterdns.admin.api import Api, Shows
 from clusterdns.admin.cache import CacheApi, Caching
 from clusterdns.admin.guard import Guard
 from clusterdns.admin.scrape import Scrape
+from clusterdns.errors import foremost
 from clusterdns.metrics import Sample
 
 VERBOSE = 100  # problems in one answer
@@ -70,7 +71,7 @@ class _Health:
             lines = [*lines, *self._state.ready_notes()]
         if verbose and self._shows and self._shows.ready():
             problems = self._shows.problems()
-            lines = [*lines, *map(str, problems[:VERBOSE])]
+            lines = [*lines, *map(str, foremost(problems, VERBOSE))]
             if len(problems) > VERBOSE:
                 lines.append(f"and {len(problems) - VERBOSE} more problems: /api/v1/problems has them")
         return web.Response(status=503 if reasons else 200, text="\n".join(lines))

@@ -24,7 +24,7 @@ from clusterdns.cluster.model import Object, Place
 from clusterdns.cluster.plain import read_plain
 from clusterdns.cluster.raw_json import value_octets
 from clusterdns.cluster.schema import read_header
-from clusterdns.errors import Problem, printable, shortened
+from clusterdns.errors import Problem, foremost, printable, shortened
 
 logger = logging.getLogger("clusterdns.manifests")
 
@@ -157,13 +157,14 @@ def _joined(units: Iterable[_Unit], path: str) -> Decoded:
 
 
 def first_problems(problems: Sequence[Problem], path: str, most: int) -> tuple[Problem, ...]:
-    """*most* of them, and one at *path* that counts the rest."""
-    rest = problems[most:]
-    if not rest:
-        return tuple(problems)
-    severity: Literal["error", "warning"] = "error" if any(one.severity == "error" for one in rest) else "warning"
-    fault = and_more((), severity, len(rest))
-    return (*problems[:most], Problem(path, 0, severity, fault.code, "", fault.text, fault.remedy))
+    """*most* of them, errors rather than warnings, and one at *path* that counts the rest."""
+    told = foremost(problems, most)
+    if len(told) == len(problems):
+        return told
+    errors, errors_told = (sum(one.severity == "error" for one in each) for each in (problems, told))
+    severity: Literal["error", "warning"] = "error" if errors > errors_told else "warning"
+    fault = and_more((), severity, len(problems) - len(told))
+    return (*told, Problem(path, 0, severity, fault.code, "", fault.text, fault.remedy))
 
 
 def _few_kinds(skipped: Counter[str]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What is wrong with a document, before it is known at which line: the field's path instead."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
@@ -57,21 +58,21 @@ class Fault(Struct, frozen=True):
     count: int = 1  # of the faults that it stands for
 
 
-MOST_FAULTS = 100  # of one object; nobody mends more at once, and a file can have millions
+MOST_FAULTS = 100  # of one object and severity; nobody mends more at once, and a file can have millions
 
 
 class Faults:
-    """All faults of one object, the first MOST_FAULTS one by one.
+    """All faults of one object, the first MOST_FAULTS errors and as many warnings one by one.
 
     *texts_are_quoted*: a number written as text is wrong, as in JSON; in a YAML tree only Quoted text is.
     """
 
-    __slots__ = ("_faults", "_more", "failed", "texts_are_quoted")
+    __slots__ = ("_counts", "_faults", "failed", "texts_are_quoted")
 
     def __init__(self, *, texts_are_quoted: bool = False) -> None:
         self.texts_are_quoted = texts_are_quoted
         self._faults: list[Fault] = []
-        self._more = 0  # faults that are only counted
+        self._counts: Counter[Literal["error", "warning"]] = Counter()
         self.failed = False  # there is an error among them
 
     def __bool__(self) -> bool:
@@ -79,8 +80,8 @@ class Faults:
 
     def __iter__(self) -> Iterator[Fault]:
         yield from self._faults
-        if self._more:
-            yield and_more((), "error" if self.failed else "warning", self._more)
+        if more := self._counts.total() - len(self._faults):
+            yield and_more((), "error" if self._counts["error"] > MOST_FAULTS else "warning", more)
 
     def error(self, code: str, path: Path, text: str, remedy: str) -> None:
         self.failed = True
@@ -90,11 +91,10 @@ class Faults:
         self._add(path, "warning", code, text, remedy)
 
     def _add(self, path: Path, severity: Literal["error", "warning"], code: str, text: str, remedy: str) -> None:
-        if len(self._faults) < MOST_FAULTS:
+        self._counts[severity] += 1
+        if self._counts[severity] <= MOST_FAULTS:
             text = f"{shortened(show(path))}: {shortened(text)}"
             self._faults.append(Fault(path, severity, code, text, shortened(remedy)))
-        else:
-            self._more += 1
 
 
 def and_more(path: Path, severity: Literal["error", "warning"], count: int) -> Fault:

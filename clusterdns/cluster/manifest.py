@@ -32,7 +32,7 @@ class Items(Struct):
 
 
 class Reading:
-    """Collects what one document says, of its faults twice MOST_FAULTS at most.
+    """Collects what one document says, of its errors and of its warnings twice MOST_FAULTS at most.
 
     *place*: its own; *item_lines*: as in Composed.
     """
@@ -42,6 +42,7 @@ class Reading:
         self.faults: list[tuple[str, Fault]] = []  # (subject, fault), with paths from the top of the document
         self.skipped: Counter[str] = Counter()  # kind -> how many
         self.broken: dict[Identity | None, None] = {}  # an ordered set
+        self._told: Counter[Literal["error", "warning"]] = Counter()
         self._more: Counter[Literal["error", "warning"]] = Counter()
         self._place = place
         self._lines = item_lines
@@ -106,7 +107,8 @@ class Reading:
         self._tell("", Fault(base, "warning", code, f"{where}no Kubernetes object: {what}; skipped", remedy))
 
     def _tell(self, about: str, fault: Fault) -> None:
-        if len(self.faults) < 2 * MOST_FAULTS:
+        if self._told[fault.severity] < 2 * MOST_FAULTS:
+            self._told[fault.severity] += 1
             self.faults.append((about, fault))
         else:
             self._more[fault.severity] += fault.count
