@@ -1,8 +1,10 @@
 """What ``serve`` prints for a person; the ready line is the last, and for programs, too."""
 
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from clusterdns import __version__
 from clusterdns.backend import Backend
@@ -82,7 +84,12 @@ def _others(backend: Backend) -> list[str]:
 
 def _own_command() -> str:
     """How to start this program again from a shell: it may be installed where no shell looks."""
-    return "clusterdns" if shutil.which("clusterdns") else sys.argv[0]
+    if shutil.which("clusterdns"):
+        return "clusterdns"
+    if not sys.argv[0].endswith("__main__.py") or not sys.executable:
+        return shlex.quote(sys.argv[0])
+    name = Path(sys.executable).name
+    return f"{name if shutil.which(name) == sys.executable else shlex.quote(sys.executable)} -m clusterdns"
 
 
 def _example(published: Mapping[Key, Published], apex: Name) -> str:
