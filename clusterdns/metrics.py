@@ -161,6 +161,12 @@ METRICS = {
             "Time since the source last confirmed what is served",
             ("source", "kind"),
         ),
+        Metric(
+            "clusterdns_source_bookmark_age_seconds",
+            "gauge",
+            "Time since the API last said how far it is: in a list, a bookmark or a comparison",
+            ("source", "kind"),
+        ),
         Metric("clusterdns_relist_total", "counter", "Lists that were read anew", ("kind", "reason")),
         Metric("clusterdns_watch_restarts_total", "counter", "Watches that were begun anew", ("kind", "reason")),
         Metric("clusterdns_divergence_total", "counter", "Objects that a comparison found to be otherwise", ("kind",)),

@@ -122,6 +122,8 @@ def _of_source(backend: Backend) -> Iterator[Sample]:
     for one in status.kinds:
         if one.lag is not None:
             yield Sample("clusterdns_source_unconfirmed_seconds", one.lag, (status.name, one.kind))
+        if one.bookmark_age is not None:
+            yield Sample("clusterdns_source_bookmark_age_seconds", one.bookmark_age, (status.name, one.kind))
         for reason, count in one.relists.items():
             yield Sample("clusterdns_relist_total", count, (one.kind, str(reason)))
         for reason, count in one.restarts.items():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fake_api import Json, Refusal, endpoint_slice
+from fake_api import Json, Refusal, endpoint_slice, service
 from prometheus_client.parser import text_string_to_metric_families
 from test_live import Life, live
 
@@ -38,6 +38,18 @@ def test_requests_and_the_age_of_what_is_known(tmp_path: Path) -> None:
         assert (await values(life, "clusterdns_store_objects"))[("Service",)] == 2
         ages = await values(life, "clusterdns_source_unconfirmed_seconds")
         assert {kind for kind, _ in ages} == {"Service", "EndpointSlice", "Namespace"}
+        bookmarks = await values(life, "clusterdns_source_bookmark_age_seconds")
+        assert bookmarks.keys() == ages.keys()
+        life.api.put(service("shop/new", "10.96.0.12"))
+
+        async def come() -> bool:
+            return (await life.ask("new.shop.svc.cluster.local"))[0] == "NOERROR"
+
+        await life.until(come)
+        later = await values(life, "clusterdns_source_bookmark_age_seconds")
+        of_services = ("Service", "kubernetes")
+        assert later[of_services] > bookmarks[of_services], "an event is no bookmark"
+        assert (await values(life, "clusterdns_source_unconfirmed_seconds"))[of_services] < later[of_services]
         life.api.refuse("Service", Refusal(500, "oops"))
         life.api.cut()
 

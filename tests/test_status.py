@@ -7,7 +7,7 @@ from clusterdns.cluster.events import KindStatus, SourceStatus
 from clusterdns.views.status import Status, UpstreamStatus, status_text
 
 KINDS = (
-    KindStatus("Namespace", synced=True, objects=12, lag=3.2),
+    KindStatus("Namespace", synced=True, objects=12, lag=3.2, bookmark_age=52.0),
     KindStatus("Service", synced=True, objects=120, lag=65.0, error="https://10.0.0.1:6443: connection refused"),
     KindStatus("EndpointSlice", synced=False, objects=0, lag=None),
 )
@@ -45,10 +45,10 @@ Problems:   0
 
 kubernetes: not listed yet: EndpointSlice
 
-SOURCE       KIND            SYNCED   OBJECTS   LAG       LAST ERROR
-kubernetes   Namespace       yes      12        3s        <none>
-kubernetes   Service         yes      120       65s       https://10.0.0.1:6443: connection refused
-kubernetes   EndpointSlice   no       0         <never>   <none>
+SOURCE       KIND            SYNCED   OBJECTS   LAG       BOOKMARK   LAST ERROR
+kubernetes   Namespace       yes      12        3s        52s        <none>
+kubernetes   Service         yes      120       65s       <never>    https://10.0.0.1:6443: connection refused
+kubernetes   EndpointSlice   no       0         <never>   <never>    <none>
 """
     assert status_text(LIVE) == expected
 
@@ -77,7 +77,12 @@ def test_manifests() -> None:
     source = SourceStatus("manifests", "zones/demo", synced=True, files=13, lag=1.5)
     text = status_text(replace(LIVE, ready=True, reasons=(), source=source, problems=2))
     assert "Problems:   2 (/ready?verbose tells them)\n" in text
-    assert text.endswith("manifests   files   yes      13        1s    <none>\n")
+    assert text.endswith(
+        """
+SOURCE      KIND    SYNCED   OBJECTS   LAG   LAST ERROR
+manifests   files   yes      13        1s    <none>
+"""
+    )
 
 
 def test_upstreams() -> None:

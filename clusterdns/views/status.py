@@ -48,7 +48,7 @@ class Status(Struct, frozen=True):
 def status_text(status: Status) -> str:
     """For people.  Times are as kubectl says them."""
     about, _ = align(list(_about(status)), DESCRIPTION)
-    rows, _ = align([("SOURCE", "KIND", "SYNCED", "OBJECTS", "LAG", "LAST ERROR"), *_rows(status)], TABLE)
+    rows, _ = align([*_rows(status.source)], TABLE)
     parts = [about, *_lines(status), rows]
     if status.upstreams:
         titles = ("UPSTREAM", "ZONES", "STATE", "MEDIAN", "P95", "REPLIES", "FAILURES")
@@ -75,13 +75,18 @@ def _lines(status: Status) -> list[str]:
     return [*found, ""] if found else []
 
 
-def _rows(status: Status) -> Iterator[tuple[str, ...]]:
-    source = status.source
+def _rows(source: SourceStatus) -> Iterator[tuple[str, ...]]:
+    """LAG: since any word of it.  BOOKMARK: since the server last said how far it is."""
+    titles = "SOURCE", "KIND", "SYNCED", "OBJECTS", "LAG"
+    if not source.kinds:
+        yield *titles, "LAST ERROR"
+        yield source.name, "files", _yes(source.synced), str(source.files), _age(source.lag), source.error or "<none>"
+        return
+    yield *titles, "BOOKMARK", "LAST ERROR"
     for one in source.kinds:
         error = "see above" if source.error else one.error or "<none>"
-        yield source.name, one.kind, _yes(one.synced), str(one.objects), _lag(one.lag), error
-    if not source.kinds:
-        yield source.name, "files", _yes(source.synced), str(source.files), _lag(source.lag), source.error or "<none>"
+        ages = _age(one.lag), _age(one.bookmark_age)
+        yield source.name, one.kind, _yes(one.synced), str(one.objects), *ages, error
 
 
 def _queries(count: int) -> str:
@@ -106,5 +111,5 @@ def _yes(truth: bool) -> str:
     return "yes" if truth else "no"
 
 
-def _lag(seconds: float | None) -> str:
+def _age(seconds: float | None) -> str:
     return "<never>" if seconds is None else human_duration(seconds)
