@@ -8,16 +8,8 @@ from clusterdns.config import Settings
 
 # What can change without another world: addresses of ours, and how to end.
 _OUTSIDE = (
-    *(
-        "listen",
-        "http",
-        "http_token",
-        "metrics_deprecated",
-        "lameduck",
-        "max_staleness",
-        "tcp_connections",
-        "tcp_per_client",
-    ),
+    *("listen", "http", "http_token", "metrics_deprecated", "lameduck", "max_staleness"),
+    *("tcp_connections", "tcp_per_client"),
     *("query_log", "query_log_format", "query_log_sample", "query_log_rate"),
 )
 
