@@ -42,10 +42,9 @@ def foremost(problems: Sequence[Problem], most: int) -> tuple[Problem, ...]:
     """*most* of them in their order, warnings only as far as errors leave room."""
     if len(problems) <= most:
         return tuple(problems)
-    room = max(0, most - sum(one.severity == "error" for one in problems))
-    warnings = islice((at for at, one in enumerate(problems) if one.severity == "warning"), room)
-    errors = islice((at for at, one in enumerate(problems) if one.severity == "error"), most)
-    return tuple(problems[at] for at in sorted((*warnings, *errors)))
+    errors = [*islice((at for at, one in enumerate(problems) if one.severity == "error"), most)]
+    warnings = islice((at for at, one in enumerate(problems) if one.severity == "warning"), most - len(errors))
+    return tuple(problems[at] for at in sorted((*errors, *warnings)))
 
 
 def printable(text: str) -> str:

@@ -14,6 +14,8 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from aiohttp import web
 
+from clusterdns.errors import Problem
+
 T = TypeVar("T")
 
 Written = Callable[[Any], Any]
@@ -53,7 +55,7 @@ class Shows(Protocol):
     def explanation(self, parameters: Mapping[str, str]) -> Iterator[object | None]:
         """Of one name; it comes last.  Raises ValueError where a parameter is wrong."""
 
-    def problems(self) -> Sequence[object]: ...
+    def problems(self) -> Sequence[Problem]: ...
 
     def reader(self, parameters: Mapping[str, str]) -> AbstractContextManager[Written]:
         """Reads what was written of the objects that *parameters* find; blocks."""
