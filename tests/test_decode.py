@@ -442,6 +442,32 @@ def test_broken_json_costs_only_itself() -> None:
     assert problems(decoded) == ["2 CD104"]
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (b'{"kind":\n"\xff"}', 2),
+        (b'{"apiVersion":"v1","kind":"Pod","metadata":{"name":"\xff"}}', 1),
+        (b'{"apiVersion":"v1","kind":"Service","metadata":{"name":"web","labels":{\n\n"\xff":"x"}}}', 3),
+        (b'{"apiVersion":"v1","kind":"List","items":[{"kind":"x","apiVersion":"v1"},\n{"kind":"\xed\xa0\x80"}]}', 2),
+        (b'[{"apiVersion":"v1",\n"kind":"\xff"}]', 2),
+    ],
+)
+def test_json_that_is_not_utf8(text: bytes, line: int) -> None:
+    found = decode_file(text, "a.json", DocumentCache())
+    assert [(problem.line, problem.code, problem.text) for problem in found.problems] == [
+        (line, "CD104", "text that is not UTF-8")
+    ]
+    assert found.broken == (None,)
+
+
+def test_no_file_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a mistake of ours."""
+    monkeypatch.setattr("clusterdns.cluster.decode.split", lambda *_: 1 / 0)
+    found = decode_file(b"a: 1", "a.yaml", DocumentCache())
+    assert [problem.code for problem in found.problems] == ["CD109"]
+    assert found.broken == (None,)
+
+
 def test_flow_yaml_is_not_mistaken_for_json() -> None:
     assert subjects(decode("{apiVersion: v1, kind: Namespace, metadata: {name: a}}")) == ["Namespace a"]
     assert subjects(decode('{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"},}')) == ["Namespace a"]

@@ -56,11 +56,12 @@ ITEMS = st.lists(SLICE | SERVICE, max_size=4)
 KIND = st.sampled_from(["List", "ServiceList", "EndpointSliceList", "Service", "", None])
 
 
-def read(text: str) -> Decoded:
-    return decode_file(text.encode(), "a.json", DocumentCache())
+def read(text: str | bytes) -> Decoded:
+    data = text.encode() if isinstance(text, str) else text
+    return decode_file(data, "a.json", DocumentCache())
 
 
-def slowly(text: str) -> Decoded:
+def slowly(text: str | bytes) -> Decoded:
     """As if nothing were plain."""
     nothing: Callable[..., None] = lambda *_: None  # noqa: E731
     with patch.object(decode, "json_list", nothing), patch.object(decode, "read_plain", nothing):
@@ -88,6 +89,17 @@ LIST = f'{{"apiVersion": "v1", "items": [{PLAIN},\n {PLAIN}], "kind": "List"}}\n
 def test_both_ways_say_the_same_of_what_is_broken(at: int, gone: int, put: str) -> None:
     text = LIST[:at] + put + LIST[at + gone :]
     assert read(text) == slowly(text)
+
+
+@given(st.integers(0, len(LIST)), st.integers(0, 3), st.binary(min_size=1, max_size=3))
+@example(LIST.index('List"'), 0, b"\xff")
+@example(LIST.index('Service"'), 0, b"\xff")
+@example(LIST.index('web"'), 0, b"\xff")
+@example(LIST.index('items"'), 0, b"\xff")
+def test_both_ways_say_the_same_of_octets_that_are_no_text(at: int, gone: int, put: bytes) -> None:
+    text = LIST.encode()[:at] + put + LIST.encode()[at + gone :]
+    for data in (text, b"[" + text + b"]", text + text):
+        assert read(data) == slowly(data)
 
 
 PRETTY = json.dumps({"apiVersion": "v1", "items": [json.loads(PLAIN)] * 4, "kind": "List"}, indent=1)

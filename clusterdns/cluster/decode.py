@@ -19,7 +19,7 @@ from clusterdns.cluster.documents import Document, DocumentError, Limits, locate
 from clusterdns.cluster.faults import and_more
 from clusterdns.cluster.json_list import JsonList, json_list
 from clusterdns.cluster.json_stream import is_json, json_documents, json_items
-from clusterdns.cluster.manifest import Identity, Reading, identity_of, items_of
+from clusterdns.cluster.manifest import Identity, Items, Reading, identity_of, items_of
 from clusterdns.cluster.model import Object, Place
 from clusterdns.cluster.plain import read_plain
 from clusterdns.cluster.raw_json import value_octets
@@ -109,11 +109,19 @@ def decode_file(data: bytes, path: str, cache: DocumentCache, limits: Limits = L
     """Never raises: whatever is wrong with *data* is in ``problems``."""
     cache.begin()
     try:
-        decoded = _joined(_list_units(data, path, cache, limits), path)
+        return _decoded(data, path, cache, limits)
+    except Exception as error:  # noqa: BLE001 - logged there
+        return _joined([_failed(Document(b"", 1, 0), path, error)], path)
+    finally:
+        cache.end()
+
+
+def _decoded(data: bytes, path: str, cache: DocumentCache, limits: Limits) -> Decoded:
+    try:
+        return _joined(_list_units(data, path, cache, limits), path)
     except _LookCloserError:
-        decoded = _joined(_units(data, path, cache, limits), path)
-    cache.end()
-    return decoded
+        pass
+    return _joined(_units(data, path, cache, limits), path)
 
 
 class _LookCloserError(Exception):
@@ -211,9 +219,7 @@ def _json_units(document: Document, path: str, cache: DocumentCache, limits: Lim
         if error:
             yield _not_json(part, path, cache, limits, error)
             continue
-        source = Raw(part.text)
-        header = read_header(source)
-        items = items_of(source, header)
+        items = _items_of(Raw(part.text))
         if items is None:
             yield _cached(part, path, cache, ("", ""), limits)
             continue
@@ -221,6 +227,13 @@ def _json_units(document: Document, path: str, cache: DocumentCache, limits: Lim
             yield _cached(item, path, cache, items.implied, limits)
         if len(items.sources) > limits.items:
             yield _rejected(part, path, _too_many(part, f"{limits.items} items in one list"))
+
+
+def _items_of(source: Raw) -> Items | None:
+    try:
+        return items_of(source, read_header(source))
+    except UnicodeDecodeError:  # told when it is read
+        return None
 
 
 def _not_json(part: Document, path: str, cache: DocumentCache, limits: Limits, error: DocumentError) -> _Unit:
@@ -244,13 +257,17 @@ def _cached(
             unit = (
                 _read_yaml(document, path, limits) if implied is None else _read_json(document, path, implied, limits)
             )
-        except Exception as error:
-            # A mistake of ours.  It costs this document and not the server: no file may end the process.
-            logger.exception("%s:%d: this document cannot be read", printable(path), document.line)
-            text = f"clusterdns itself fails at it ({type(error).__name__})"
-            unit = _rejected(document, path, DocumentError(document.line, text, "report this as a bug", "CD109"))
+        except Exception as error:  # noqa: BLE001 - logged there
+            unit = _failed(document, path, error)
         cache.put(key, unit)
     return unit
+
+
+def _failed(document: Document, path: str, error: Exception) -> _Unit:
+    """A mistake of ours.  It costs this document and not the server: no file may end the process."""
+    logger.error("%s:%d: this document cannot be read", printable(path), document.line, exc_info=error)
+    text = f"clusterdns itself fails at it ({type(error).__name__})"
+    return _rejected(document, path, DocumentError(document.line, text, "report this as a bug", "CD109"))
 
 
 def _read_yaml(document: Document, path: str, limits: Limits) -> _Unit:
@@ -275,16 +292,28 @@ def _read_json(document: Document, path: str, implied: tuple[str, str], limits: 
         text = f"one object of {octets:.1f} MiB: at most {most} MiB are read"
         return _rejected(document, path, DocumentError(document.line, text, "distribute it over several", "CD102"))
     place = Place(path, document.line, document.offset)
-    if plain := read_plain(document.text, implied, place):
-        return _Unit(place, (plain,))
     try:
+        if plain := read_plain(document.text, implied, place):
+            return _Unit(place, (plain,))
         if value_octets(document.text) < len(document.text):
             return _rejected(document, path, DocumentError(document.line, "more than one value", *_MEND))
         reading = Reading(place, {})
         reading.read(Raw(document.text), implied=implied)
     except (msgspec.DecodeError, RecursionError) as error:
         return _rejected(document, path, DocumentError(document.line, str(error), *_MEND))
+    except UnicodeDecodeError:
+        return _rejected(document, path, _not_text(document))
     return _finished(document, path, reading)
+
+
+def _not_text(document: Document) -> DocumentError:
+    """msgspec says at which octet of a value; here it is at which line."""
+    line = document.line
+    try:
+        document.text.decode()
+    except UnicodeDecodeError as error:
+        line += pieces.newlines(document.text, 0, error.start)
+    return DocumentError(line, "text that is not UTF-8", "save the file as UTF-8", _MALFORMED)
 
 
 def _finished(document: Document, path: str, reading: Reading) -> _Unit:

@@ -124,7 +124,7 @@ class _Reader:
     def _text(self, begin: int, end: int) -> str:
         try:
             return _TEXT.decode(self._view[begin:end])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise _OtherwiseError from None
 
     def _skip(self, pattern: re.Pattern[bytes]) -> bool:

@@ -105,13 +105,20 @@ def _position(text: bytes, name: str, items: Sequence[Raw]) -> int:
         if not found:
             break
         at = found.end()
-        if _TEXT.decode(found[1]) == name and text.startswith(first, _match(_OPENING, text, at)):
+        if _is_called(name, found[1]) and text.startswith(first, _match(_OPENING, text, at)):
             return at
         at, error = _end_of_json(text, at)
         if error:
             break
     at = text.find(first)
     return text.rfind(b"[", 0, at) if at >= 0 else 0
+
+
+def _is_called(name: str, key: bytes) -> bool:
+    try:
+        return _TEXT.decode(key) == name
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
 
 
 def _match(pattern: re.Pattern[bytes], text: bytes, at: int) -> int:

@@ -166,7 +166,7 @@ def identity_of(source: Any, kind: str = "", *, whole: bool = True) -> Identity 
     try:
         header = schema.read_header(source)
         metadata = schema.plain(header.metadata) if header else None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     kind = kind or (header.kind if header and isinstance(header.kind, str) else "")
     if not kind or not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
