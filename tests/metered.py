@@ -44,10 +44,12 @@ class Metered(Running):
         found = [one for family in text_string_to_metric_families(text) for one in family.samples]
         return {one.name + _written(one.labels): one.value for one in found}
 
-    async def until(self, condition: Callable[[Lines], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition(await self.lines()):
-                pass  # it has asked the server something, and waited for that
+    async def until(self, condition: Callable[[Lines], bool]) -> Lines:
+        """The page that fulfils it; the last one where patience ends, so that the test says what is missing."""
+        end = asyncio.get_running_loop().time() + PATIENCE / 2
+        while not condition(lines := await self.lines()) and asyncio.get_running_loop().time() < end:
+            pass  # it has asked the server something, and waited for that
+        return lines
 
     def groups(self) -> list[Upstreams]:
         forwarder = self.server._forwarding.forwarder

@@ -8,9 +8,11 @@ import socket
 import subprocess
 import threading
 import urllib.request
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 from os import kill
 from pathlib import Path
 
@@ -24,9 +26,11 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 from support import PATIENCE, Server, serving, write_manifests
+from test_readings import OF_ALL_ELSE, OF_AN_ADDRESS, OF_AN_UPSTREAM, OF_ITS_ZONE
 
 from clusterdns import __version__
 from clusterdns.engine.framing import frame
+from clusterdns.engine.tally import TYPES
 from clusterdns.metrics import METRICS
 
 MANIFESTS = """
@@ -42,6 +46,7 @@ spec: {type: ExternalName, externalName: web.shop.svc.cluster.local}
 """
 WEB, AWAY, NIX = (f"{name}.shop.svc.cluster.local" for name in ("web", "away", "nix"))
 Z, DROPPED = "cluster.local.", "dropped"
+OF_THE_CACHE = 11  # samples, which bear the name of one listening address
 
 # What is asked; as whose, of which type and with DO it counts; the response's code, and who answered.
 ASKED = {
@@ -309,12 +314,36 @@ def test_both_formats_can_be_read_and_packed(tmp_path: Path) -> None:
 
 
 def test_the_page_is_bounded_whatever_is_asked(tmp_path: Path) -> None:
-    with measured(tmp_path) as (server, page), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect((server.address, server.port))
-        sock.settimeout(PATIENCE)
-        for number in range(3000):
-            sock.send(query(f'x{number}"\n.shop.svc.cluster.local', number % 250, edns=opt(512 + number)))
-            sock.recv(4096)
+    hosts = [f"127.0.0.{number}" for number in range(1, 5)]
+    listen = [word for host in hosts[1:] for word in ("--listen", f"{host}:0")]
+    with (
+        upstream() as one,
+        upstream() as other,
+        measured(tmp_path, *listen, upstream=[one, other], server_version="v1") as (server, page),
+    ):
+        bound = {(host, int(port)) for host, port in re.findall(r"(127\.0\.0\.[1-4]):(\d+)", ready(server))}
+        assert {host for host, _ in bound} == {*hosts}
+        for peer, send in product(bound, (over_udp, over_tcp)):
+            for packet, *_ in ASKED.values():
+                send(peer, packet)
+            for number, suffix in product(range(20), ("shop.svc.cluster.local", "example.org", "in-addr.arpa")):
+                send(peer, query(f'x{number}"\n.{suffix}', [*TYPES, 9999][number], edns=opt(512 + number, do=True)))
         values = page.values()
-        assert len(values) < 2000
+        lines = Counter(_whose(dict(labels)) for _, labels in values)
+        assert {whose for whose in lines if whose.startswith("dns://")} == {f"dns://{h}:{port}" for h, port in bound}
+        assert {one, other} <= lines.keys()
+        for whose, count in lines.items():
+            if whose.startswith("dns://"):
+                assert count <= OF_AN_ADDRESS + 3 * OF_ITS_ZONE + OF_THE_CACHE
+            else:
+                assert count <= (OF_AN_UPSTREAM if whose else OF_ALL_ELSE), whose
         assert not [labels for _, labels in values if any("x1" in value for _, value in labels)]
+
+
+def _whose(labels: Mapping[str, str]) -> str:
+    """The listening address or the upstream that a sample is of; "": neither."""
+    return labels.get("server") or labels.get("to") or ""
+
+
+def ready(server: Server) -> str:
+    return next(line for line in server.output if line.startswith("ready: "))

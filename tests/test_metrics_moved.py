@@ -245,8 +245,7 @@ def test_it_moves(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         async with metered(tmp_path, monkeypatch, **{"upstream": [at(upstream)]} | dict(case.settings)) as server:
             before = await server.lines()
             await case.act(Scene(server, upstream))
-            await server.until(lambda lines: all(by(before, lines, one) >= 1 for one in moving))
-            after = await server.lines()
+            after = await server.until(lambda lines: all(by(before, lines, one) >= 1 for one in moving))
         found = {one: by(before, after, one) for one in case.moves}
         assert {one: found[one] for one in found if not is_so(found[one], case.moves[one])} == {}
 
