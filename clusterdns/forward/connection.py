@@ -31,7 +31,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._stream = MessageStream(_REPLY_OCTETS)
         self._waiting: dict[bytes, tuple[bytes, asyncio.Future[bytes]]] = {}  # ID -> the query as sent
-        self._given_up: set[bytes] = set()  # IDs of queries whose replies may still come
+        self._given_up: set[bytes] = set()  # IDs of queries whose late replies are no strays
         self._unsent: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self.ended = False
