@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from clusterdns.cluster.addresses import parse_address
@@ -16,10 +15,6 @@ from clusterdns.steps import at_once
 from clusterdns.zone.names import Name, parse_name
 from clusterdns.zone.prepared import REFUSED
 from clusterdns.zone.tree import Prepared, ZoneOptions
-
-# No test depends on speed: a deadline would make it.  Read here, before the tests that import this module.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 OPTIONS = ZoneOptions((parse_name("cluster.local"),))
 Services = Mapping[Key, Published | None]

@@ -23,7 +23,7 @@ def test_no_file_is_an_empty_memory_without_a_word(tmp_path: Path, caplog: pytes
     assert not caplog.records
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_torn_or_changed_file_is_ignored(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = tmp_path_factory.mktemp("state")

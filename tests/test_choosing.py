@@ -435,7 +435,7 @@ def test_a_name_that_nobody_can_resolve_makes_no_server_look_dead() -> None:
 
 
 @given(st.lists(st.sampled_from(sorted(NEXT)), max_size=3), st.booleans(), st.sampled_from(POLICIES), st.randoms())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_one_who_knows_is_enough(names: list[str], known: bool, policy: Policy, random: Random) -> None:
     does = [NEXT[name] for name in names]
     random.shuffle(does)

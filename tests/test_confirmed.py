@@ -11,7 +11,6 @@ from clusterdns.sources.confirmed import NAME, read_confirmed, write_confirmed
 ONE, OTHER = bytes(range(16)), bytes(16)
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=16, max_size=16), st.floats(-1e10, 1e10))
 def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, snapshot: bytes, at: float) -> None:
     folder = tmp_path_factory.mktemp("state")
@@ -38,7 +37,7 @@ def test_what_is_no_file_says_nothing(tmp_path: Path) -> None:
     assert read_confirmed(tmp_path, ONE) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_torn_or_changed_file_says_nothing(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = tmp_path_factory.mktemp("state")

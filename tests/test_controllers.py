@@ -222,7 +222,7 @@ def _list_anew(from_: Cluster, to: Cluster) -> Cluster:
     return to
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(rounds, st.booleans())
 def test_any_history_ends_where_a_rebuild_begins(history: list[list[Event]], cut: bool) -> None:
     cluster = Cluster()
@@ -260,7 +260,7 @@ def _small(memory: Memory | None = None) -> Cluster:
     return Cluster(service_cidr=["10.0.0.0/29"], pod_cidr=["10.244.0.0/29"], memory=memory)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(dynamic_rounds)
 def test_allocation_under_any_history(history: list[list[Event]]) -> None:
     cluster = _small()

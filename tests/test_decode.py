@@ -606,7 +606,7 @@ def test_the_same_text_in_another_list_is_not_the_same_object() -> None:
     assert subjects(decode(f'{{"kind":"PodList","apiVersion":"v1","items":[{item}]}}', cache)) == ["Pod default/a"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from([WEB, API, BROKEN, "a: [\n", as_json("x") + "\n", "# none\n"]), max_size=5), st.data())
 def test_a_cache_never_shows(parts: list[str], data: st.DataObject) -> None:
     cache = DocumentCache()
@@ -615,7 +615,7 @@ def test_a_cache_never_shows(parts: list[str], data: st.DataObject) -> None:
         assert to_builtins(decode(text, cache)) == to_builtins(decode(text))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 1000))
 def test_truncation_never_loses_what_came_before(cut: int) -> None:
     whole = "---\n".join([WEB, API, SERVICE.replace("\n    ", "\n"), as_json("x") + "\n", WEB.replace("web", "last")])
@@ -626,7 +626,7 @@ def test_truncation_never_loses_what_came_before(cut: int) -> None:
     assert list(decode(whole[:cut]).objects[: len(intact)]) == intact
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=100) | st.text('{}[]:,"\\-# \napiVersonkd1', max_size=60).map(str.encode))
 def test_random_octets_never_raise(data: bytes) -> None:
     decode(data)
@@ -697,7 +697,7 @@ KINDS = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(FIELDS), SHAPES, max_size=6))
 def test_no_shape_of_an_object_raises(kind: str, fields: dict[str, Any]) -> None:
     version, name = kind.split()

@@ -220,14 +220,14 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(VALUES, st.booleans())
 def test_what_was_dumped_composes_to_the_same(value: Any, flow: bool) -> None:
     text = yaml.safe_dump(value, default_flow_style=flow, allow_unicode=True)
     assert tree(text) == value
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200) | st.text("-[]{}:?,#&*!|>'\"% \n\tabc<.", max_size=80).map(str.encode))
 def test_random_octets_raise_nothing_but_document_errors(data: bytes) -> None:
     line = 1
@@ -240,7 +240,7 @@ def test_random_octets_raise_nothing_but_document_errors(data: bytes) -> None:
     assert 1 <= line <= data.count(b"\n") + 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(VALUES, min_size=1, max_size=4), st.data())
 def test_a_truncated_file_keeps_the_documents_before_the_cut(values: list[Any], data: st.DataObject) -> None:
     parts = [b"---\n" + yaml.safe_dump({"v": value}).encode() for value in values]

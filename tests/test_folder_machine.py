@@ -269,6 +269,4 @@ def queries(addresses: Iterable[str]) -> Iterator[bytes]:
 
 TestFolder = FolderMachine.TestCase
 # FOLDER_HISTORIES=2000 scripts/test tests/test_folder_machine.py looks longer.
-TestFolder.settings = settings(
-    max_examples=int(os.environ.get("FOLDER_HISTORIES", "40")), stateful_step_count=30, deadline=None
-)
+TestFolder.settings = settings(max_examples=int(os.environ.get("FOLDER_HISTORIES", "40")), stateful_step_count=30)

@@ -116,14 +116,14 @@ def histories(rng: Random) -> tuple[list[Write], list[Seen], list[Outage]]:
     return writes, answers, outages
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10**6))
 def test_a_faithful_server_is_never_accused(seed: int) -> None:
     writes, answers, outages = histories(Random(seed))
     assert judge(writes, answers, outages).violations == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10**6), st.sampled_from([None, ABSENT, held("nobody's"), held("g0", "g1")]))
 def test_one_wrong_answer_among_many_is_found(seed: int, planted: Answer | None) -> None:
     writes, answers, outages = histories(Random(seed))

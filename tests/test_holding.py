@@ -198,7 +198,7 @@ def replay(view: dict[Key, Object], events: list[Event]) -> None:
             del view[event.key]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(versions(), min_size=1, max_size=2), max_size=8))
 def test_any_sequence_of_versions_agrees_with_the_model(steps: list[list[tuple[str, Decoded | None]]]) -> None:
     holding, view = Holding(), dict[Key, Object]()
@@ -209,7 +209,7 @@ def test_any_sequence_of_versions_agrees_with_the_model(steps: list[list[tuple[s
         assert list(holding.objects()) == [view[key] for key in sorted(view)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(versions(), min_size=1, max_size=3), min_size=1, max_size=4))
 def test_what_is_begun_with_goes_on_like_what_was_applied(steps: list[list[tuple[str, Decoded | None]]]) -> None:
     applied, begun = Holding(), Holding()

@@ -102,7 +102,7 @@ worlds = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(worlds, st.floats(0, 1e10))
 def test_what_was_saved_is_loaded(
     tmp_path_factory: pytest.TempPathFactory, objects: dict[str, list[Object]], now: float
@@ -127,7 +127,7 @@ def test_no_file_is_no_snapshot_without_a_word(tmp_path: Path, caplog: pytest.Lo
     assert not caplog.records
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_torn_or_changed_file_is_ignored(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = tmp_path_factory.mktemp("state")
