@@ -245,6 +245,18 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
 
 
+def test_a_folder_of_others_is_told_with_another_remedy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: int) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "fsync", refused)
+    assert not file_in(tmp_path).save(OBJECTS, 1.0)
+    assert "Permission denied; " in caplog.text
+    assert caplog.text.endswith(": let this user write there, or set another state_dir\n")
+
+
 def test_a_disk_that_refuses_is_told_once_and_keeps_the_old_one(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

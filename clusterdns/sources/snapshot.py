@@ -30,7 +30,7 @@ from clusterdns.cluster.model import Object
 from clusterdns.collector import collector_paused
 from clusterdns.sources.confirmed import read_confirmed, write_confirmed
 from clusterdns.sources.packed import TYPES, shared_again
-from clusterdns.sources.whole import InTurn, write_whole
+from clusterdns.sources.whole import InTurn, remedy, write_whole
 
 logger = logging.getLogger("clusterdns.snapshot")
 
@@ -145,10 +145,11 @@ class SnapshotFile:
         except OSError as fault:
             if not self._failing:
                 logger.error(
-                    "%s: %s; a start without the API %s: free the disk, or set another state_dir",
+                    "%s: %s; a start without the API %s: %s, or set another state_dir",
                     self.path,
                     fault.strerror,
                     otherwise,
+                    remedy(fault),
                 )
             self._failing = True
             return False
