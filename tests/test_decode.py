@@ -588,6 +588,15 @@ def test_problems_move_with_their_document() -> None:
     assert problems(decode("# a\n---\n" + BROKEN, cache)) == problems(decode("# a\n---\n" + BROKEN)) == ["6 CD206"]
 
 
+def test_the_cache_forgets_a_file_that_is_gone() -> None:
+    cache = DocumentCache()
+    (before,) = decode(WEB, cache).objects
+    cache.forget()
+    (after,) = decode(WEB, cache).objects
+    assert after is not before
+    assert after == before
+
+
 def test_the_cache_forgets_what_the_last_read_did_not_ask_for() -> None:
     cache = DocumentCache()
     (before,) = decode(WEB, cache).objects

@@ -32,6 +32,7 @@ def test_what_is_found(parts: list[bytes], size: int, begin: int, end: int, what
     with small(size):
         assert pieces.find(text, what, begin) == text.find(what, begin)
         assert pieces.newlines(text, begin, end) == text.count(b"\n", begin, end)
+        assert pieces.stripped(text, begin, end) == len(text[begin:end].rstrip())
         assert pieces.cut(text, begin, end) == text[begin:end]
         assert pieces.hashed(text) == pieces.hashed(b"".join(parts))
         ends = re.compile(rb"(?m)^---$|a: 1")
@@ -108,6 +109,12 @@ def test_a_tree_that_is_not_needed_any_more_is_emptied(tree: Any) -> None:
     pieces.discard(tree)
     assert not any(inner)
     assert not isinstance(tree, (dict, list)) or not tree
+
+
+def test_a_list_that_is_not_needed_any_more_is_emptied() -> None:
+    items = [None] * 2500
+    pieces.drain(items)
+    assert not items
 
 
 def test_the_tree_of_a_large_document_is_emptied(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from folders import START, Desk, service, write
 
+from clusterdns.cluster.decode import DocumentCache
 from clusterdns.errors import Problem
 from clusterdns.sources import scan as scanning
 from clusterdns.sources.folder import Listing, Signature, list_files
@@ -163,6 +164,22 @@ def test_a_file_written_for_ever_holds_nothing_back_for_long(tmp_path: Path) -> 
     assert desk.problems() == [("CD306", "log.yaml")]
     desk.now += 1
     assert desk.problems() == []
+
+
+def test_what_is_known_of_a_file_that_is_gone_is_let_go_of_bit_by_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, a quarter of a million items would hold the interpreter."""
+    forgotten: list[DocumentCache] = []
+    monkeypatch.setattr(DocumentCache, "forget", lambda *caches: forgotten.extend(caches))
+    desk = Desk(tmp_path)
+    path = desk.write("web.yaml", service("web", "a.example"))
+    desk.scan()
+    path.unlink()
+    desk.scan()
+    desk.now += 0.06
+    assert desk.scan() == {"web.yaml": "gone"}
+    assert len(forgotten) == 1
 
 
 def test_gone_is_what_stays_gone(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from clusterdns.cluster.compose import compose
 from clusterdns.cluster.documents import Document, DocumentError, Limits, locate, split
 from clusterdns.cluster.faults import and_more
 from clusterdns.cluster.json_list import JsonList, json_list
-from clusterdns.cluster.json_stream import is_json, json_documents, json_items
-from clusterdns.cluster.manifest import Identity, Items, Reading, identity_of, items_of
+from clusterdns.cluster.json_outline import WINDOW, large_list
+from clusterdns.cluster.json_stream import Lines, is_json, json_documents, json_items
+from clusterdns.cluster.manifest import Identity, Reading, identity_of, items_of
 from clusterdns.cluster.model import Object, Place
 from clusterdns.cluster.plain import read_plain
 from clusterdns.cluster.raw_json import value_octets
@@ -104,6 +105,11 @@ class DocumentCache:
     def put(self, key: int, unit: _Unit) -> None:
         self._now[key] = unit
 
+    def forget(self) -> None:
+        """As if no file had been read: it is gone."""
+        self.begin()
+        self.end()
+
 
 def decode_file(data: bytes, path: str, cache: DocumentCache, limits: Limits = Limits()) -> Decoded:  # noqa: B008
     """Never raises: whatever is wrong with *data* is in ``problems``."""
@@ -131,22 +137,25 @@ class _LookCloserError(Exception):
 def _list_units(data: bytes, path: str, cache: DocumentCache, limits: Limits) -> Iterator[_Unit]:
     """Raises _LookCloserError, perhaps behind some units."""
     listed = json_list(data)
-    implied = listed.implied() if listed else None
-    if listed is None or implied is None or len(listed.spans) > limits.items:
+    if listed is None:
         raise _LookCloserError
-    for item in _items(data, listed):
+    implied = listed.implied()
+    if implied is None or len(listed.spans) > limits.items:
+        pieces.drain(listed.spans)
+        raise _LookCloserError
+    for item in _items(Document(data, 1, 0), listed):
         unit = _cached(item, path, cache, implied, limits)
         if unit.problems and unit.problems[0].code == _MALFORMED:
             raise _LookCloserError
         yield unit
 
 
-def _items(data: bytes, listed: JsonList) -> Iterator[Document]:
-    """One at a time: text and model are never there of all of them at once."""
-    line, last = 1, 0
-    for begin, end in listed.spans:
-        line, last = line + data.count(b"\n", last, begin), begin
-        yield Document(data[begin:end], line, begin)
+def _items(whole: Document, listed: JsonList) -> Iterator[Document]:
+    """One at a time: text and model are never there of all of them at once, nor are their places freed at once."""
+    lines, spans = Lines(whole), listed.spans
+    spans.reverse()
+    while spans:
+        yield lines.part(*spans.pop())
 
 
 def _joined(units: Iterable[_Unit], path: str) -> Decoded:
@@ -161,7 +170,9 @@ def _joined(units: Iterable[_Unit], path: str) -> Decoded:
             skipped.update(unit.skipped)
         if unit.broken:
             broken |= dict.fromkeys(unit.broken)
-    return Decoded(tuple(objects), first_problems(problems, path, MOST_PROBLEMS), _few_kinds(skipped), tuple(broken))
+    first = first_problems(problems, path, MOST_PROBLEMS)
+    pieces.drain(problems)
+    return Decoded(tuple(objects), first, _few_kinds(skipped), tuple(broken))
 
 
 def first_problems(problems: Sequence[Problem], path: str, most: int) -> tuple[Problem, ...]:
@@ -219,21 +230,47 @@ def _json_units(document: Document, path: str, cache: DocumentCache, limits: Lim
         if error:
             yield _not_json(part, path, cache, limits, error)
             continue
-        items = _items_of(Raw(part.text))
-        if items is None:
+        listed = (_large_list if len(part.text) > WINDOW else _small_list)(part, limits.items)
+        if listed is None:
             yield _cached(part, path, cache, ("", ""), limits)
             continue
-        for item in json_items(part, items.sources[: limits.items]):
-            yield _cached(item, path, cache, items.implied, limits)
-        if len(items.sources) > limits.items:
+        for item in listed.items:
+            yield _cached(item, path, cache, listed.implied, limits)
+        if listed.more:
             yield _rejected(part, path, _too_many(part, f"{limits.items} items in one list"))
 
 
-def _items_of(source: Raw) -> Items | None:
+class _Listed(Struct):
+    """What a List in JSON holds."""
+
+    items: Iterator[Document]
+    implied: tuple[str, str]
+    more: bool  # items than are read
+
+
+def _small_list(part: Document, most: int) -> _Listed | None:
+    source = Raw(part.text)
     try:
-        return items_of(source, read_header(source))
+        items = items_of(source, read_header(source))
     except UnicodeDecodeError:  # told when it is read
         return None
+    if items is None:
+        return None
+    return _Listed(iter(json_items(part, items.sources[:most])), items.implied, len(items.sources) > most)
+
+
+def _large_list(part: Document, most: int) -> _Listed | None:
+    """What ``_small_list`` would find."""
+    listed = large_list(part.text)
+    if listed is None:
+        return None
+    implied = listed.implied()
+    if implied is None:
+        pieces.drain(listed.spans)
+        return None
+    more = len(listed.spans) > most
+    del listed.spans[most:]
+    return _Listed(_items(part, listed), implied, more)
 
 
 def _not_json(part: Document, path: str, cache: DocumentCache, limits: Limits, error: DocumentError) -> _Unit:

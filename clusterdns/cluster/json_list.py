@@ -12,6 +12,7 @@ import re
 import msgspec
 from msgspec import Struct
 
+from clusterdns.cluster.pieces import drain, find
 from clusterdns.cluster.raw_json import MOST_ITEMS, value_octets
 
 WINDOW = 4 << 20  # octets: the longest item that is looked for, about 5 ms
@@ -47,18 +48,21 @@ class _OtherwiseError(Exception):
 
 def json_list(data: bytes) -> JsonList | None:
     """The List that *data* is, if all its items are JSON.  None: something else, or not in order."""
+    reader = _Reader(data, len(_BOM) if data.startswith(_BOM) else 0)
     try:
-        return _Reader(data, len(_BOM) if data.startswith(_BOM) else 0).read()
+        return reader.read()
     except _OtherwiseError:
+        drain(reader.found.spans)
         return None
 
 
 class _Reader:
     def __init__(self, data: bytes, at: int) -> None:
         self._data, self._view, self._at = data, memoryview(data), at
+        self.found = JsonList()  # as far as it was read
 
     def read(self) -> JsonList:
-        found = JsonList()
+        found = self.found
         seen: set[bytes] = set()
         self._expect(_OPENING)
         while not seen or self._skip(_COMMA):
@@ -75,7 +79,7 @@ class _Reader:
                 elif name == b"apiVersion":
                     found.version = self._text(begin, end)
         self._expect(_CLOSING)
-        if self._at != len(self._data) or b"items" not in seen or b"\0" in self._data:
+        if self._at != len(self._data) or b"items" not in seen or find(self._data, b"\0") >= 0:
             raise _OtherwiseError
         return found
 

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from msgspec import Raw
 
+from clusterdns.cluster import pieces
 from clusterdns.cluster.documents import Document, DocumentError
-from clusterdns.cluster.raw_json import position_in, value_octets, without_position
+from clusterdns.cluster.json_outline import BrokenError, value_end
 
-_LOOKS_LIKE_JSON = re.compile(rb"\s*[\[{]")
+_LOOKS_LIKE_JSON = re.compile(rb"\s*+[\[{]")
 _KEY = re.compile(rb'[\s,{]*("(?:[^"\\]|\\.)*")\s*:\s*')
 _OPENING = re.compile(rb"\s*\[\s*")
 _SEPARATOR = re.compile(rb"\s*,\s*")
 _BLANK = re.compile(rb"\s*")
 _NEXT = re.compile(rb"\n(?=[\[{])")
+_NEXT_OCTETS = 2
 _TEXT = msgspec.json.Decoder(str)
 _MOST_FIELDS = 64  # of an object, before the one that is looked for
 
@@ -27,9 +29,9 @@ class Lines:
 
     def part(self, begin: int, end: int) -> Document:
         """``text[begin:end]`` as a Document; *begin* is never smaller than before."""
-        self._line += self._text.count(b"\n", self._at, begin)
+        self._line += pieces.newlines(self._text, self._at, begin)
         self._at = begin
-        return Document(self._text[begin:end], self._line, self._base + begin)
+        return Document(pieces.cut(self._text, begin, end), self._line, self._base + begin)
 
 
 def is_json(document: Document) -> bool:
@@ -43,33 +45,32 @@ def json_documents(document: Document, malformed: int) -> Iterator[tuple[Documen
     After so many *malformed* ones the rest is one: to find the end of each may take a look at all that follows.
     """
     lines, text = Lines(document), document.text
-    at = _match(_BLANK, text, 0)
+    at = _behind_blanks(text, 0)
     while at < len(text):
         end, error = _end_of_json(text, at)
         if error:
             malformed -= 1
-            following = _NEXT.search(text, at) if malformed > 0 else None
+            following = next(pieces.matches(_NEXT, text, at, _NEXT_OCTETS), None) if malformed > 0 else None
             end = following.end() if following else len(text)
         part = lines.part(at, end)
         yield part, _syntax_error(part, *error) if error else None
-        at = _match(_BLANK, text, end)
+        at = _behind_blanks(text, end)
 
 
 def _end_of_json(text: bytes, at: int) -> tuple[int, tuple[str, int] | None]:
     """Where the JSON value that begins at *at* ends, or (problem, octets from *at* to it)."""
     try:
-        return at + value_octets(memoryview(text)[at:]), None
+        return value_end(text, at), None
     except RecursionError:
         return 0, ("nested too deep", 0)
-    except msgspec.DecodeError as error:
-        problem = without_position(error)
-        if "truncated" in problem:
-            return 0, ("it ends in the middle", len(text.rstrip()) - at - 1)
-        return 0, (problem, position_in(error))
+    except BrokenError as error:
+        if "truncated" in error.problem:
+            return 0, ("it ends in the middle", pieces.stripped(text, at, len(text)) - 1)
+        return 0, (error.problem, error.at - at)
 
 
 def _syntax_error(part: Document, problem: str, position: int) -> DocumentError:
-    line = part.line + part.text.count(b"\n", 0, position)
+    line = part.line + pieces.newlines(part.text, 0, position)
     if re.match(rb"[^\n\"]*(?://|#|/\*)", part.text[position : position + 100]):
         return DocumentError(line, "malformed JSON: a comment", "remove it: JSON has none", "CD104")
     return DocumentError(line, f"malformed JSON: {problem}", _REMEDIES.get(problem, "mend the JSON"), "CD104")
@@ -121,6 +122,12 @@ def _is_called(name: str, key: bytes) -> bool:
         return False
 
 
+def _behind_blanks(text: bytes, at: int) -> int:
+    while (end := _match(_BLANK, text, at)) > at:
+        at = end
+    return at
+
+
 def _match(pattern: re.Pattern[bytes], text: bytes, at: int) -> int:
-    found = pattern.match(text, at)
+    found = pattern.match(text, at, at + pieces.PIECE)
     return found.end() if found else at

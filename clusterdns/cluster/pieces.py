@@ -44,7 +44,19 @@ def find(text: bytes, what: bytes, begin: int = 0) -> int:
 
 def newlines(text: bytes, begin: int, end: int) -> int:
     """How many there are in ``text[begin:end]``."""
+    if end - begin <= PIECE:
+        return text.count(b"\n", begin, end)
     return sum(text.count(b"\n", at, min(at + PIECE, end)) for at in range(begin, end, PIECE))
+
+
+def stripped(text: bytes, begin: int, end: int) -> int:
+    """How long ``text[begin:end]`` is without blanks at its end."""
+    while begin < end:
+        at = max(begin, end - PIECE)
+        if left := len(text[at:end].rstrip()):
+            return at + left - begin
+        end = at
+    return 0
 
 
 def matches(pattern: re.Pattern[bytes], text: bytes, begin: int, ahead: int) -> Iterator[re.Match[bytes]]:
@@ -60,6 +72,12 @@ def hashed(text: bytes) -> int:
     if len(text) <= PIECE:
         return hash(text)
     return hash(tuple(hash(text[at : at + PIECE]) for at in range(0, len(text), PIECE)))
+
+
+def drain(items: list[Any]) -> None:
+    """Empties a list, a few at a time: as many as a file may hold, let go of at once, take 50 ms."""
+    while items:
+        del items[-_FEW:]
 
 
 def discard(tree: Any) -> None:

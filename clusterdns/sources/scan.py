@@ -166,7 +166,8 @@ class Scanner:
             if self._known[path].group not in torn and not _is_unread(path, listing.unread):
                 versions[path] = None
                 del self._known[path]
-                self._caches.pop(path, None)
+                if cache := self._caches.pop(path, None):
+                    cache.forget()
         self._tokens = {
             group: self._tokens.get(group, ()) if group in torn else now for group, now in listing.groups.items()
         }
