@@ -139,6 +139,8 @@ BOMBS = {
     "mappings": "{a: " * 7_500,
     "aliases": "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)),
     "merges": "a0: &a0 {x: x}\n" + "".join(f"a{i}: &a{i} {{<<: [{f'*a{i - 1},' * 9}]}}\n" for i in range(1, 12)),
+    "many anchors": "".join(f"- &a{i} x\n" for i in range(20_000)),
+    "many keys": "".join(f"k{i}: x\n" for i in range(200_000)),
     "many aliases": "a: &a x\nb: [" + "*a, " * 20_000 + "]",
 }  # fmt: skip
 

@@ -222,3 +222,13 @@ def test_what_is_begun_with_goes_on_like_what_was_applied(steps: list[list[tuple
         assert applied.replaces() == begun.replaces()
         assert applied.problems() == begun.problems()
         assert applied.skipped() == begun.skipped()
+
+
+@pytest.mark.parametrize("run", [1, 2, 3, 100])
+def test_the_order_does_not_depend_on_how_much_is_sorted_at_once(monkeypatch: pytest.MonkeyPatch, run: int) -> None:
+    monkeypatch.setattr("clusterdns.sources.holding._RUN", run)
+    services = [service(f"{number * 7 % 31:02}", "a.yaml") for number in range(31)]
+    expected = sorted(services, key=lambda item: item.key)
+    holding = Holding()
+    assert holding.apply({"a.yaml": version(*services)}) == [Upsert(item) for item in expected]
+    assert list(holding.objects()) == expected

@@ -106,7 +106,7 @@ class _Composer:
             value = None
         self._add(event, value)
         if event.anchor:
-            self._anchors[event.anchor] = (value, 1)
+            self._anchor(event, event.anchor, value, 1)
 
     def _new_key(self, event: Any, key: str) -> None:
         plain = not event.style
@@ -119,9 +119,11 @@ class _Composer:
             raise self._error(event, f"the key {shown} is there twice", "keep one of them", "CD105")
         if plain and not key:
             raise self._error(event, "a colon without a key before it", "write the key, or quote the text", "CD106")
+        if len(self._node) >= self._limits.keys:
+            raise self._error(event, f"more than {self._limits.keys} keys in one mapping", "split it", "CD102")
         self._key = key
         if event.anchor:
-            self._anchors[event.anchor] = (key, 1)
+            self._anchor(event, event.anchor, key, 1)
 
     def _open_mapping(self, event: Any) -> None:
         node: dict[str, Any] = {}
@@ -148,11 +150,16 @@ class _Composer:
             self._merge(event)
         self._close(event)
 
-    def _close(self, event: ev.Event) -> None:  # noqa: ARG002 -- a handler
+    def _close(self, event: ev.Event) -> None:
         node = self._node
         self._node, self._items, before, anchor = self._outer.pop()
         if anchor:
-            self._anchors[anchor] = (node, self._count - before + 1)
+            self._anchor(event, anchor, node, self._count - before + 1)
+
+    def _anchor(self, event: ev.Event, name: str, node: Any, size: int) -> None:
+        if len(self._anchors) >= self._limits.anchors:
+            raise self._error(event, f"more than {self._limits.anchors} anchors", "remove those of no alias", "CD102")
+        self._anchors[name] = (node, size)
 
     def _alias(self, event: Any) -> None:
         if self._key is None and type(self._node) is dict:

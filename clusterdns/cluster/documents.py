@@ -43,10 +43,12 @@ class Limits(msgspec.Struct, frozen=True):
     documents: int = 100_000
     items: int = MOST_ITEMS  # of one JSON list
     malformed: int = 100  # JSON values that are none: each may cost a look at all the rest
-    object_octets: int = 8 << 20  # of one JSON object; an API server takes 3 MiB
+    object_octets: int = 3 << 20  # of one JSON object, which is read at once; an API server takes no more
     depth: int = 200  # of each document, as the rest
     nodes: int = 2_000_000  # aliases count as what they stand for
     aliases: int = 10_000
+    anchors: int = 10_000
+    keys: int = 100_000  # of one mapping: one of a million holds the interpreter for 40 ms whenever it grows
 
 
 class Document(msgspec.Struct, frozen=True):
