@@ -130,7 +130,7 @@ class Manifests:
                 if look.whole:
                     whole_at, whole_cost = self._clock.monotonic(), look.cost
                     self._tell_distant(look.distant)
-                self._take(look.report, watcher.fault)
+                await self._take(look.report, watcher.fault)
                 if look.events is not None:
                     hold = HOLD
                 if look.events:
@@ -172,10 +172,10 @@ class Manifests:
             watcher.disarm()
         self._hinted = False
 
-    def _take(self, report: Report, fault: str) -> None:
+    async def _take(self, report: Report, fault: str) -> None:
         """*fault*: what keeps folders from being watched."""
-        if report.problems != self._report.problems:
-            log_news(logger, self._report.problems, report.problems)
+        if report.problems != self._report.problems:  # ten thousand of them take 20 ms to compare
+            await asyncio.to_thread(log_news, logger, self._report.problems, report.problems)
             self._unread = _unread(report.problems)
         self._report = report
         self._error = self._unread or fault
