@@ -392,3 +392,17 @@ spec:
     assert [(problem.line, problem.code) for problem in decoded.problems] == [
         (4, "CD203"), (6, "CD204"), (9, "CD205"), (9, "CD206"), (10, "CD207"), (12, "CD202"),
     ]  # fmt: skip
+
+
+def test_no_better_name_is_looked_for_where_it_would_take_long() -> None:
+    short, long = "x.y://web/", "x.y://web/" + "x" * 2000
+    metadata = "metadata: {{name: {}, labels: {{a: {}}}}}"
+    remedies = [
+        [
+            one.remedy
+            for one in decode(SERVICE.replace("metadata: {{name: web}}", metadata).format(name, label, "")).problems
+        ]
+        for name, label in ((short, "a b"), (long, "a b" * 1000))
+    ]
+    assert [remedy.split()[0] for remedy in remedies[0][:2]] == ["write", "write"]
+    assert [remedy.split()[0] for remedy in remedies[1][:2]] == ["use", "use"]

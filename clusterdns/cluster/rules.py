@@ -16,6 +16,7 @@ _PORT_NAME = re.compile(r"(?=.{1,15}\Z)(?=.*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*")
 _FORBIDDEN = re.compile(r"[^-a-z0-9.]+")
 _HOSTS = ("hostname", "subdomain", "serviceName")
 _NO_LABEL = re.compile(r"[^-A-Za-z0-9_.]+")
+_LONG = 1000  # characters that nobody makes a better name of: of millions it would hold up whoever waits
 _LARGE = 1 << 31  # Kubernetes' ports and replicas are int32
 _TRUE, _FALSE = frozenset(("true", "yes", "on", "y")), frozenset(("false", "no", "off", "n"))  # YAML 1.1
 
@@ -105,7 +106,7 @@ def check_name(faults: Faults, path: Path, text: str, rule: Callable[[str], bool
 
 def _better_name(text: str, rule: Callable[[str], bool], path: Path) -> str:
     """What was probably meant; not always a name."""
-    if not text.isascii():
+    if len(text) > _LONG or not text.isascii():
         return text
     text = text.partition("://")[2].partition("/")[0] or text
     text = re.sub(r":[0-9]+\Z", "", text)
@@ -128,6 +129,8 @@ def check_labels(faults: Faults, path: Path, labels: Mapping[str, str | None] | 
 
 
 def _label_remedy(text: str, otherwise: str) -> str:
+    if len(text) > _LONG:
+        return otherwise
     better = _NO_LABEL.sub("-", text).strip("-_.")
     return f"write {better}" if better != text and "/" not in text and is_label_value(better) and better else otherwise
 
