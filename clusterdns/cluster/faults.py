@@ -1,6 +1,5 @@
 """What is wrong with a document, before it is known at which line: the field's path instead."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
@@ -72,7 +71,7 @@ class Faults:
     def __init__(self, *, texts_are_quoted: bool = False) -> None:
         self.texts_are_quoted = texts_are_quoted
         self._faults: list[Fault] = []
-        self._counts: Counter[Literal["error", "warning"]] = Counter()
+        self._counts: dict[Literal["error", "warning"], int] = {"error": 0, "warning": 0}
         self.failed = False  # there is an error among them
 
     def __bool__(self) -> bool:
@@ -80,7 +79,7 @@ class Faults:
 
     def __iter__(self) -> Iterator[Fault]:
         yield from self._faults
-        if more := self._counts.total() - len(self._faults):
+        if more := sum(self._counts.values()) - len(self._faults):
             yield and_more((), "error" if self._counts["error"] > MOST_FAULTS else "warning", more)
 
     def error(self, code: str, path: Path, text: str, remedy: str) -> None:
