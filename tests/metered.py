@@ -3,18 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from test_forwarding import PATIENCE, Running, until
+from test_forwarding import PATIENCE, Running, started, wait_long
 
 from clusterdns import forwarding as forwarding_module
 from clusterdns.forward.membership import Upstreams
-from clusterdns.forward.upstream import Patience
 
 # Sample -> value; its labels are in the order of their names: name{a="b",c="d"}
 Lines = Mapping[str, float]
@@ -77,17 +75,11 @@ def sum_of(lines: Lines, name: str, *labels: str) -> float | None:
 async def metered(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncIterator[Metered]:
     clock = Clock()
     monkeypatch.setattr(forwarding_module, "ageing", lambda: clock)
-    # A slow machine is no dead upstream.
-    monkeypatch.setattr("clusterdns.forward.upstream.Patience", partial(Patience, reply=PATIENCE))
+    wait_long(monkeypatch)
     one = Metered(folder, **settings)
     one.clock = clock
-    running = asyncio.create_task(one.server.run())
-    try:
-        await until(lambda: bool(one.server._listeners.bound) or running.done())
+    async with started(one):
         yield one
-    finally:
-        one.server._end(patient=False)
-        assert await running == 0
 
 
 def _written(labels: Mapping[str, str]) -> str:

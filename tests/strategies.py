@@ -212,3 +212,12 @@ def clusters(draw: st.DrawFn) -> Table:
     table = Table(OPTIONS)
     apply(table, draw(changes()), draw(st.frozensets(st.sampled_from(NAMESPACES))))
     return table
+
+
+@st.composite
+def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
+    """What may become of a file: its beginning, or with one bit or octet of it otherwise, or with more behind it."""
+    at = draw(st.integers(0, len(whole) - 1))
+    flipped = bytes((whole[at] ^ 1 << draw(st.integers(0, 7)),))
+    torn = [whole[:at], whole[:at] + flipped + whole[at + 1 :], whole + whole[at:], whole[:at] + whole[at + 1 :]]
+    return draw(st.sampled_from(torn))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import damaged
 
 from clusterdns.controllers.memory import Memory
 from clusterdns.sources.allocations import NAME, AllocationFile
@@ -29,10 +30,7 @@ def test_any_torn_or_changed_file_is_ignored(tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("state")
     AllocationFile(str(folder)).save(MEMORY)
     path = folder / NAME
-    whole = path.read_bytes()
-    at = data.draw(st.integers(0, len(whole) - 1))
-    flipped = bytes((whole[at] ^ 1 << data.draw(st.integers(0, 7)),))
-    path.write_bytes(data.draw(st.sampled_from([whole[:at], whole[:at] + flipped + whole[at + 1 :]])))
+    path.write_bytes(data.draw(damaged(path.read_bytes())))
     assert AllocationFile(str(folder)).load() in (Memory(), MEMORY)  # white space may change without harm
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import damaged
 
 from clusterdns.sources.confirmed import NAME, read_confirmed, write_confirmed
 
@@ -43,9 +44,5 @@ def test_a_torn_or_changed_file_says_nothing(tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("state")
     write_confirmed(folder, ONE, 1.0)
     path = folder / NAME
-    whole = path.read_bytes()
-    at = data.draw(st.integers(0, len(whole) - 1))
-    flipped = bytes((whole[at] ^ 1 << data.draw(st.integers(0, 7)),))
-    torn = [whole[:at], whole[:at] + flipped + whole[at + 1 :], whole + whole[at:], whole[:at] + whole[at + 1 :]]
-    path.write_bytes(data.draw(st.sampled_from(torn)))
+    path.write_bytes(data.draw(damaged(path.read_bytes())))
     assert read_confirmed(folder, ONE) is None

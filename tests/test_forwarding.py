@@ -8,10 +8,10 @@ import shutil
 import socket
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dns.edns
 import dns.message
@@ -55,6 +55,11 @@ with_dig = pytest.mark.skipif(not shutil.which("dig"), reason="dig is not instal
 
 @pytest.fixture(autouse=True)
 def a_slow_machine_is_no_dead_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_long(monkeypatch)
+
+
+def wait_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the replies of upstreams."""
     monkeypatch.setattr("clusterdns.forward.upstream.Patience", partial(Patience, reply=PATIENCE))
 
 
@@ -113,6 +118,9 @@ class Running:
             transport.close()
 
 
+R = TypeVar("R", bound=Running)
+
+
 class Client(asyncio.DatagramProtocol):
     def __init__(self, got: "asyncio.Future[bytes]") -> None:
         self._got = got
@@ -126,9 +134,13 @@ def errors(message: dns.message.Message) -> list[int]:
     return [int(one.code) for one in message.options if isinstance(one, dns.edns.EDEOption)]
 
 
+def serving(folder: Path, **settings: Any) -> AbstractAsyncContextManager[Running]:
+    return started(Running(folder, **settings))
+
+
 @asynccontextmanager
-async def serving(folder: Path, **settings: Any) -> AsyncIterator[Running]:
-    one = Running(folder, **settings)
+async def started(one: R) -> AsyncIterator[R]:
+    """It listens until the end."""
     running = asyncio.create_task(one.server.run())
     try:
         await until(lambda: bool(one.server._listeners.bound) or running.done())

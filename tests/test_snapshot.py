@@ -14,6 +14,7 @@ from typing import get_type_hints
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import damaged
 
 from clusterdns.cluster.model import (
     Endpoint,
@@ -133,11 +134,7 @@ def test_any_torn_or_changed_file_is_ignored(tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("state")
     file_in(folder).save(OBJECTS, 1.0)
     path = folder / NAME
-    whole = path.read_bytes()
-    at = data.draw(st.integers(0, len(whole) - 1))
-    flipped = bytes((whole[at] ^ 1 << data.draw(st.integers(0, 7)),))
-    torn = [whole[:at], whole[:at] + flipped + whole[at + 1 :], whole + whole[at:], whole[:at] + whole[at + 1 :]]
-    path.write_bytes(data.draw(st.sampled_from(torn)))
+    path.write_bytes(data.draw(damaged(path.read_bytes())))
     assert file_in(folder).load(KINDS) is None
 
 
