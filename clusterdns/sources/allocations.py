@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from clusterdns.controllers.memory import Memory
-from clusterdns.sources.whole import InTurn, remedy, write_whole
+from clusterdns.sources.whole import InTurn, Kept, write_whole
 
 logger = logging.getLogger("clusterdns.allocations")
 
@@ -31,7 +32,7 @@ class AllocationFile:
     def __init__(self, folder: str) -> None:
         self._path = Path(folder) / NAME
         self._saved: Memory | None = None
-        self._failing = False
+        self._kept = Kept(self._path, logger)
 
     def load(self) -> Memory:
         """Empty where there is no file yet, or none to be trusted."""
@@ -63,20 +64,11 @@ class AllocationFile:
         """True when it is on disk.  A disk that is full or read-only is told once, not at every try."""
         if memory == self._saved:
             return True
-        try:
-            data = _encode(memory)
-            write_whole(self._path, lambda file: file.write(data))
-        except OSError as fault:
-            if not self._failing:
-                logger.error(
-                    "%s: %s; allocations are not kept over a restart: %s, or set another state_dir",
-                    self._path,
-                    fault.strerror,
-                    remedy(fault),
-                )
-            self._failing = True
+        data = _encode(memory)
+        whole = partial(write_whole, self._path, lambda file: file.write(data))
+        if not self._kept.write(whole, "allocations are not kept over a restart"):
             return False
-        self._saved, self._failing = memory, False
+        self._saved = memory
         return True
 
 

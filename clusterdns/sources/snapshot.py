@@ -18,6 +18,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
@@ -30,7 +31,7 @@ from clusterdns.cluster.model import Object
 from clusterdns.collector import collector_paused
 from clusterdns.sources.confirmed import read_confirmed, write_confirmed
 from clusterdns.sources.packed import TYPES, shared_again
-from clusterdns.sources.whole import InTurn, remedy, write_whole
+from clusterdns.sources.whole import InTurn, Kept, write_whole
 
 logger = logging.getLogger("clusterdns.snapshot")
 
@@ -91,7 +92,7 @@ class SnapshotFile:
     def __init__(self, folder: str, identity: Identity) -> None:
         self.path = Path(folder) / NAME
         self._identity = identity
-        self._failing = False
+        self._kept = Kept(self.path, logger)
         self._saved: tuple[bytes, float] | None = None  # by this object: its digest, and when it was confirmed
 
     def load(self, kinds: Sequence[Kind]) -> Snapshot | None:
@@ -122,7 +123,8 @@ class SnapshotFile:
         def write(file: BinaryIO) -> None:
             digest[:] = _write(file, header, objects)
 
-        if not self._on_disk(lambda: write_whole(self.path, write, 0o600), "has nothing to serve"):
+        whole = partial(write_whole, self.path, write, 0o600)
+        if not self._kept.write(whole, "a start without the API has nothing to serve"):
             return False
         self._saved = bytes(digest), now
         return True
@@ -135,26 +137,9 @@ class SnapshotFile:
         if self._saved is None or abs(at - self._saved[1]) < WORTH:
             return
         digest = self._saved[0]
-        if self._on_disk(lambda: write_confirmed(self.path.parent, digest, at), "takes what it serves for older"):
+        word = partial(write_confirmed, self.path.parent, digest, at)
+        if self._kept.write(word, "a start without the API takes what it serves for older"):
             self._saved = digest, at
-
-    def _on_disk(self, write: Callable[[], None], otherwise: str) -> bool:
-        """*otherwise*: what a start without the API does."""
-        try:
-            write()
-        except OSError as fault:
-            if not self._failing:
-                logger.error(
-                    "%s: %s; a start without the API %s: %s, or set another state_dir",
-                    self.path,
-                    fault.strerror,
-                    otherwise,
-                    remedy(fault),
-                )
-            self._failing = True
-            return False
-        self._failing = False
-        return True
 
     def _read(self, data: bytes, kinds: Sequence[Kind]) -> Snapshot:
         """Raises _Ignored."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -42,8 +43,29 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object], mode: int = 0o6
         _write_whole(path, write, mode)
 
 
-def remedy(fault: OSError) -> str:
-    """For who could not write."""
+class Kept:
+    """A file of ``state_dir``.  A disk that is full or read-only is told once, not at every try."""
+
+    def __init__(self, path: Path, logger: logging.Logger) -> None:
+        self._path, self._logger = path, logger
+        self._failing = False
+
+    def write(self, write: Callable[[], object], lost: str) -> bool:
+        """Whether *write* raised no OSError.  *lost*: what that means for a restart."""
+        try:
+            write()
+        except OSError as fault:
+            if not self._failing:
+                self._logger.error(
+                    "%s: %s; %s: %s, or set another state_dir", self._path, fault.strerror, lost, _remedy(fault)
+                )
+            self._failing = True
+            return False
+        self._failing = False
+        return True
+
+
+def _remedy(fault: OSError) -> str:
     return "free the disk" if fault.errno in (errno.ENOSPC, errno.EDQUOT) else "let this user write there"
 
 
