@@ -20,7 +20,6 @@ from clusterdns.cluster.model import (
     Object,
     Pod,
     Port,
-    Published,
     Service,
     Workload,
 )
@@ -239,7 +238,3 @@ def _make(tree: Tree, name: str) -> Tree:
         tree[name] = {}
     found: Tree = tree[name]
     return found
-
-
-def published_slices(published: Published, written: Written) -> list[Tree]:
-    return [slice_tree(piece, written) for piece in published.slices]
