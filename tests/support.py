@@ -98,6 +98,12 @@ def write_manifests(folder: Path, manifests: str) -> Path:
     return draft.replace(path)
 
 
+def writing_of(path: Path) -> tuple[int, int]:
+    """Which writing of a file this is, however often it was read since (a reader may change its atime)."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
 @contextmanager
 def serving(*arguments: str | Path, **settings: Any) -> Iterator[Server]:
     """A ``clusterdns serve`` process on a free port of 127.0.0.1, from its ready line to the end of the block."""

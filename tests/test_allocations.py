@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import damaged
+from support import writing_of
 
 from clusterdns.controllers.memory import Memory
 from clusterdns.sources.allocations import NAME, AllocationFile
@@ -46,9 +47,9 @@ def test_a_torn_file_is_told_and_written_anew(tmp_path: Path, caplog: pytest.Log
 def test_what_did_not_change_is_not_written(tmp_path: Path) -> None:
     file = AllocationFile(str(tmp_path))
     file.save(MEMORY)
-    before = (tmp_path / NAME).stat()
+    before = writing_of(tmp_path / NAME)
     file.save(MEMORY)
-    assert (tmp_path / NAME).stat() == before
+    assert writing_of(tmp_path / NAME) == before
 
 
 def test_a_disk_that_refuses_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import textwrap
-import time
 from typing import Any
 
 import pytest
@@ -475,14 +474,12 @@ def test_flow_yaml_is_not_mistaken_for_json() -> None:
 
 
 def test_json_bombs() -> None:
-    began = time.monotonic()
     for text in (
         "[" * 100_000,
         '{"a":' * 100_000,
         '{"apiVersion":"v1","kind":"Pod","x":' + "[" * 5000 + "]" * 5000 + "}",
     ):
         assert problems(decode(text))
-    assert time.monotonic() - began < 5
 
 
 BROKENS: dict[str, tuple[str, tuple[Any, ...]]] = {

@@ -1,6 +1,5 @@
 """YAML files -> documents -> trees, and where things stood."""
 
-import time
 from typing import Any
 
 import pytest
@@ -146,11 +145,10 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
-def test_bombs_are_refused_soon(text: str) -> None:
-    began = time.monotonic()
+def test_bombs_are_refused(text: str) -> None:
+    """Soon: one that went off would take more than the suite's timeout, or all memory."""
     with pytest.raises(DocumentError):
         tree(text)
-    assert time.monotonic() - began < 2
 
 
 def test_limits() -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import damaged
+from support import writing_of
 
 from clusterdns.cluster.model import (
     Endpoint,
@@ -379,11 +380,11 @@ def confirmed_at(folder: Path) -> float:
 def test_what_is_confirmed_is_not_written_anew(tmp_path: Path) -> None:
     file = file_in(tmp_path)
     file.save(OBJECTS, 1.0)
-    before = (tmp_path / NAME).stat()
+    before = writing_of(tmp_path / NAME)
     for at in (50.0, 90.0, 20.0):  # the last: the clock was set back
         file.confirm(at)
         assert confirmed_at(tmp_path) == at
-    assert (tmp_path / NAME).stat() == before
+    assert writing_of(tmp_path / NAME) == before
     file.save(OBJECTS, 100.0)
     assert confirmed_at(tmp_path) == 100, "a new one is not the one that was confirmed"
 
@@ -394,9 +395,9 @@ def test_no_word_of_the_api_no_write(tmp_path: Path) -> None:
     file.confirm(1.5)
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
     file.confirm(9.0)
-    before = (tmp_path / confirmed.NAME).stat()
+    before = writing_of(tmp_path / confirmed.NAME)
     file.confirm(9.1)
-    assert (tmp_path / confirmed.NAME).stat() == before
+    assert writing_of(tmp_path / confirmed.NAME) == before
 
 
 def test_what_another_one_saved_is_not_confirmed(tmp_path: Path) -> None:
