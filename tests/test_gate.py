@@ -1,12 +1,10 @@
 """The packet gate: whatever arrives gets a proper response or silence, and never an exception."""
 
-import sys
 from random import Random
-from types import FrameType
-from typing import Any
 
 import dns.rcode
 import pytest
+from lines_run import Lines
 from packets import (
     AA,
     AD,
@@ -196,18 +194,6 @@ HOSTILE = {
 
 @pytest.mark.parametrize("packet", HOSTILE.values(), ids=HOSTILE)
 def test_the_work_for_one_packet_is_bounded(server: Responder, packet: bytes) -> None:
-    """In lines of Python that are run, which no machine's speed changes."""
-    lines = 0
-
-    def count(frame: FrameType, event: str, arg: Any) -> Any:
-        nonlocal lines
-        lines += event == "line"
-        return count
-
-    before = sys.gettrace()
-    sys.settrace(count)
-    try:
+    with Lines() as lines:
         server.answer(packet)
-    finally:
-        sys.settrace(before)
-    assert lines < 4500  # four for each option of the 1,000 that fit into a packet
+    assert lines.count < 4500  # four for each option of the 1,000 that fit into a packet

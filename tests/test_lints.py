@@ -5,13 +5,13 @@ latter are all problems there are, without the path: ``LINE: SEVERITY CODE Kind 
 """
 
 import os
-import time
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from lines_run import Lines
 from msgspec.structs import replace
 from support import variables, write_manifests
 
@@ -123,20 +123,21 @@ def test_items_of_a_json_list_have_their_lines_and_annotations(tmp_path: Path) -
 
 
 def test_cost_grows_as_the_cluster_does() -> None:
-    """Ten times the Services may take some more than ten times as long, never a hundred times."""
-    few, many = _seconds(400), _seconds(4000)
-    assert many < 30 * few + 0.5
+    """Ten times the Services may take some more than ten times as much work, never a hundred times."""
+    few, many = _lines(100), _lines(1000)
+    assert many < 15 * few
 
 
-def _seconds(count: int) -> float:
-    """CPU for *count* Services and as many pods, all of one namespace; every tenth Service selects nothing."""
+def _lines(count: int) -> int:
+    """Lines of Python that are run for *count* Services and as many pods, all of one namespace; every tenth Service
+    selects nothing."""
     settings = load_settings({}, {})
     options = zone_options(settings, ("127.0.0.1",))
     world = build(_objects(count), options, controller_options(settings))
-    started = time.process_time()
-    found = list(findings(Scene(world.state, world.controllers, options, settings.service_cidr)))
+    with Lines() as lines:
+        found = list(findings(Scene(world.state, world.controllers, options, settings.service_cidr)))
     assert len(found) == count // 10
-    return time.process_time() - started
+    return lines.count
 
 
 def _objects(count: int) -> Iterator[Object]:

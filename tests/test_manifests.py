@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any, Self
 
 import pytest
@@ -436,8 +435,8 @@ def test_load_refuses_what_it_cannot_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["in place", "by rename"])
-def test_an_edit_shows_soon(tmp_path: Path, how: str) -> None:
-    """Real clocks: the time from write to round, 300 ms at most in the median."""
+def test_edits_show_without_the_timer(tmp_path: Path, how: str) -> None:
+    """Real clocks: the system's hints alone, and what has settled; how soon, ``scripts/bench edit`` tells."""
 
     def replace_text(path: Path, text: str) -> None:
         if how == "in place":
@@ -445,18 +444,12 @@ def test_an_edit_shows_soon(tmp_path: Path, how: str) -> None:
         else:
             write(path, text)
 
-    assert median(asyncio.run(latencies(tmp_path, replace_text))) < 0.3
+    async def main() -> None:
+        write(tmp_path / "web.yaml", service("web"))
+        async with Rounds(Manifests([str(tmp_path)], interval=3600)) as rounds:
+            await rounds.next()
+            for number in range(9):
+                replace_text(tmp_path / "web.yaml", service("web", f"{number}.example"))
+                assert await rounds.shown() == [f"+web={number}.example"]
 
-
-async def latencies(folder: Path, replace_text: Callable[[Path, str], None]) -> list[float]:
-    """Seconds from write to round."""
-    write(folder / "web.yaml", service("web"))
-    async with Rounds(Manifests([str(folder)])) as rounds:
-        await rounds.next()
-        waits = []
-        for number in range(9):
-            started = time.perf_counter()
-            replace_text(folder / "web.yaml", service("web", f"{number}.example"))
-            assert await rounds.shown() == [f"+web={number}.example"]
-            waits.append(time.perf_counter() - started)
-    return waits
+    asyncio.run(main())
