@@ -136,6 +136,17 @@ def _stub_servers(settings: "Settings", _: Collection[str]) -> Iterator[tuple[st
         yield from _loops("stub_domains", servers, own)
 
 
+def _http_at_dns(settings: "Settings", _: Collection[str]) -> Iterator[tuple[str, str]]:
+    for (host, port), (other, taken) in product(settings.http, settings.listen):
+        if port and port == taken and _overlap(host, other):
+            yield "http", f"{host} port {port} is where DNS is asked over TCP; write another port"
+
+
+def _overlap(host: str, other: str) -> bool:
+    """Whether sockets at these addresses keep each other from a port."""
+    return host == other or ((":" in host) == (":" in other) and not {host, other}.isdisjoint(("0.0.0.0", "::")))
+
+
 def _namespaces(settings: "Settings", _: Collection[str]) -> Iterator[tuple[str, str]]:
     if settings.namespaces and settings.namespace_labels:
         yield "namespace_labels", "namespaces is set, too; keep one of them"
@@ -222,6 +233,7 @@ _RULES: tuple[Callable[["Settings", Collection[str]], Iterator[tuple[str, str]]]
     _least_ttl,
     _upstreams,
     _stub_servers,
+    _http_at_dns,
     _namespaces,
     _empty_services,
     _fallthrough_in_zones,
