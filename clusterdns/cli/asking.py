@@ -65,7 +65,7 @@ def _resolved(server: Server) -> tuple[int, _SocketAddress]:
 def _ask_udp(server: Server, family: int, address: _SocketAddress, query: DNSRecord) -> Reply:
     """Each try has its share of the time; wrong packets cost the time they take and nothing else."""
     octets = bytes(query.pack())
-    failure = "no answer"
+    failure = silence = f"no answer within {SECONDS:g} s"
     # Connected: the kernel drops what others send, and tells when nobody listens.
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         for _ in range(TRIES):
@@ -79,7 +79,7 @@ def _ask_udp(server: Server, family: int, address: _SocketAddress, query: DNSRec
                     if message := _fitting(data, query):
                         return Reply(message, len(data), time.monotonic() - sent, "UDP")
             except TimeoutError:
-                failure = f"no answer within {SECONDS:g} s"
+                failure = silence
             except OSError as error:
                 failure = _reason(error)
     raise BackendError(f"{server} over UDP: {failure}")
