@@ -4,7 +4,9 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain, repeat
+from types import SimpleNamespace
 
 import pytest
 from dnslib import EDNS0, QTYPE, RCODE, RD, RR, TXT, DNSRecord, EDNSOption
@@ -18,6 +20,12 @@ from clusterdns.errors import OperatorError
 WEB = "web.shop.svc.cluster.local"
 SOA = "cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 7 7200 1800 86400 5"
 Script = Callable[[DNSRecord, str], list[bytes]]  # query, "UDP" or "TCP" -> the packets to send
+PATIENCE = 60.0  # seconds; only a fault waits so long
+
+
+@pytest.fixture(autouse=True)
+def a_slow_machine_is_no_silent_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "SECONDS", PATIENCE)
 
 
 class Scripted:
@@ -54,7 +62,8 @@ class Scripted:
         self._stopped = True
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
             waker.sendto(b"", self.address)
-        socket.create_connection(self.address).close()
+        with suppress(OSError):  # it has come to a connection of before, and ended there
+            socket.create_connection(self.address).close()
 
 
 @contextmanager
@@ -256,7 +265,9 @@ def test_a_truncated_reply_is_asked_for_again_over_tcp(capsys: pytest.CaptureFix
 
 
 def test_a_lost_packet_is_sent_again(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "SECONDS", 0.4)
+    # Sent, and nearly out of patience; from then on no time passes.
+    times = chain([0.0, PATIENCE / asking.TRIES - 0.01], repeat(PATIENCE))
+    monkeypatch.setattr(asking, "time", SimpleNamespace(monotonic=lambda: next(times)))
     seen: list[int] = []
 
     def script(query: DNSRecord, _: str) -> list[bytes]:
@@ -265,6 +276,17 @@ def test_a_lost_packet_is_sent_again(capsys: pytest.CaptureFixture[str], monkeyp
 
     assert ask(script, WEB, "--short") == 0
     assert capsys.readouterr().out == "10.96.0.10\n"
+    assert len(seen) == 2
+
+
+def test_wrong_packets_to_the_end_are_no_answer(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = PATIENCE / asking.TRIES  # of the time, over when the packet of each try has been looked at
+    times = iter([0.0, 0.0, share, share, share, 2 * share])
+    monkeypatch.setattr(asking, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    assert ask(lambda query, _: [b"junk"], WEB) == 1
+    assert capsys.readouterr().err.endswith(f" over UDP: no answer within {PATIENCE:g} s\n")
 
 
 @pytest.mark.parametrize("transport", ["UDP", "TCP"])
@@ -272,14 +294,18 @@ def test_silence_is_one_line(
     transport: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "SECONDS", 0.2)
-    hold = threading.Event()
+    over = threading.Event()
 
-    def script(query: DNSRecord, _: str) -> list[bytes]:
-        if transport == "TCP":
-            hold.wait(0.5)
+    def script(query: DNSRecord, transport: str) -> list[bytes]:
+        if transport == "TCP":  # what comes back ends the connection
+            over.wait(PATIENCE)
         return []
 
-    assert ask(script, WEB, *(["--tcp"] if transport == "TCP" else [])) == 1
+    with scripted(script) as server:
+        try:
+            assert run(["query", WEB, *(["--tcp"] if transport == "TCP" else []), server]) == 1
+        finally:
+            over.set()
     out, err = capsys.readouterr()
     assert out == ""
     assert err.endswith(f" over {transport}: no answer within 0.2 s\n")
