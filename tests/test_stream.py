@@ -40,6 +40,9 @@ def run(scenario: Scenario, limits: Limits = Limits()) -> None:  # noqa: B008 - 
         try:
             async with asyncio.timeout(PATIENCE):
                 await scenario(listener, tcp.getsockname()[:2])
+                await listener.close()
+                # What is unsent goes when the kernel tells that its reader has gone, which may be after the loop's end.
+                await until(lambda: not listener._connections)
         finally:
             await listener.close()
 
@@ -272,14 +275,18 @@ def test_over_its_limit_a_client_loses_its_most_silent_connection() -> None:
 
 def test_a_network_that_one_has_as_a_whole_is_one_client() -> None:
     async def scenario(listener: StreamListener, _: tuple[str, int]) -> None:
+        connections = list[stream.Connection]()
         for host in ("2001:db8:0:1::7", "2001:db8:0:1::8", "2001:db8:0:2::7", "fd00::7", "fd00::8"):
             transport = Mock(asyncio.Transport)
             transport.get_extra_info.return_value = (host, 5300, 0, 0)
-            stream.Connection(listener).connection_made(transport)
+            connections.append(stream.Connection(listener))
+            connections[-1].connection_made(transport)
         assert sorted(one.client for one in listener.crowd) == [
             *("2001:db8:0:1::/64", "2001:db8:0:2::/64", "fd00::7", "fd00::8"),
         ]
         assert listener.crowd.ended == {"evicted": 1}
+        for connection in connections:
+            connection.connection_lost(None)
 
     run(scenario, Limits(per_client=1))
 
