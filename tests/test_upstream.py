@@ -41,14 +41,17 @@ from replies import SOA, asked, told
 from clusterdns.engine.edns import option
 from clusterdns.forward.answers import Foreign
 from clusterdns.forward.servers import Server
+from clusterdns.forward.stream_exchange import StreamLimits
 from clusterdns.forward.tries import TryError
 from clusterdns.forward.udp_exchange import looks_random
 from clusterdns.forward.upstream import Patience, Upstream
 from clusterdns.steps import Steps
 
-WWW = "www.an-upstream.example.com."
+# So many letters that no random case of them is by chance the one that a test has its server write.
+WWW = "www.an-upstream-that-is-asked-over-datagrams.example.com."
 QUESTION = asked(WWW)
-SHORT, LONG = Patience(reply=0.05), Patience(reply=600)  # where silence is expected, and where it is not
+# Where silence is expected, and where it is not.
+SHORT, LONG = Patience(reply=0.05), Patience(reply=600, streams=StreamLimits(connect=600, stalled=600))
 
 
 @asynccontextmanager
@@ -92,7 +95,7 @@ def test_ports_ids_and_letter_cases_are_fresh_for_every_query() -> None:
             for _ in range(100):
                 await one.exchange(QUESTION)
         assert len({seen.port for seen in fake.asked}) > 90
-        assert len({seen.wire[:2] for seen in fake.asked}) > 95
+        assert len({seen.wire[:2] for seen in fake.asked}) > 90
         assert len({seen.name for seen in fake.asked}) > 95
         assert {seen.name.lower() for seen in fake.asked} == {WWW}
         assert not looks_random(list(range(32768, 32800)))
