@@ -141,14 +141,12 @@ def test_a_line_that_cannot_be_made_ends_nothing(
 
 
 def test_a_broken_pipe_ends_nothing() -> None:
-    def broken(lines: bytes) -> None:
-        raise BrokenPipeError
+    class Broken(Paper):
+        def write(self, lines: bytes) -> None:
+            raise BrokenPipeError
 
-    noting = QueryLog(ALL, broken, monotonic=lambda: 0.0)
-    noting.start()
-    assert noting.around(SERVER)(ASKED[0], "udp", PEER)
-    noting.end()
-    noting.wait()
+    with log(ALL, Broken()) as noting:
+        assert noting.around(SERVER)(ASKED[0], "udp", PEER)
     assert noting.lines["unread"] == 1
 
 
@@ -162,11 +160,17 @@ def test_of_a_running_server(tmp_path: Path) -> None:
     write_manifests(tmp_path, MANIFESTS)
     config = tmp_path / "config"
     config.mkdir()
+
+    def logged() -> list[str]:
+        return [line for line in server.output if line.startswith("[INFO] ") and "- 471" in line]
+
     with serving(tmp_path, query_log=["all"]) as server:
         peer = (server.address, server.port)
         over_udp(peer, query(WEB, ident=4711))
         over_tcp(peer, query(b"\x04\r\nx\x1b\0", ident=4712))
-    lines = [line for line in server.output if line.startswith("[INFO] ")]
+        while len(logged()) < 2:  # a server that ends waits for no longer than a second until they are written
+            over_udp(peer, query(WEB, ident=1))  # a look costs a round trip
+    lines = logged()
     assert len(lines) == 2
     assert '- 4711 "A IN web.shop.svc.cluster.local. udp 44 false 512" NOERROR qr,aa,rd ' in lines[0]
     assert '- 4712 "A IN \\013\\010x\\027. tcp 22 false 65535" REFUSED qr,rd 22 ' in lines[1]
