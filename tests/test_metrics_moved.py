@@ -39,6 +39,7 @@ class Case(NamedTuple):
     moves: Mapping[str, int | str]
     does: Behaviour = answer
     settings: Mapping[str, Any] = {}
+    asked: Callable[[Fake], str] = at  # which upstream
 
 
 def asking(*names: str) -> Act:
@@ -168,7 +169,8 @@ CASES = {
             "coredns_forward_healthcheck_failures_total": SOME,
             "coredns_forward_requests_total": 0,
         },
-        settings={"upstream": [f"127.0.0.1:{dead_port()}"], "metrics_deprecated": True},
+        settings={"metrics_deprecated": True},
+        asked=lambda _: f"127.0.0.1:{dead_port()}",  # of now: others may take what was free at the start
     ),
     "an outage": Case(outage, {"coredns_cache_served_stale_total": 1, f"{SECONDS} rcode=SERVFAIL": SOME}),
     "a popular name": Case(popular, {"coredns_cache_prefetch_total": 1, "coredns_cache_misses_total": 1}),
@@ -242,7 +244,7 @@ def test_it_moves(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     async def told(farm: Farm) -> None:
         upstream = await farm.add(case.does)
-        async with metered(tmp_path, monkeypatch, **{"upstream": [at(upstream)]} | dict(case.settings)) as server:
+        async with metered(tmp_path, monkeypatch, upstream=[case.asked(upstream)], **case.settings) as server:
             before = await server.lines()
             await case.act(Scene(server, upstream))
             after = await server.until(lambda lines: all(by(before, lines, one) >= 1 for one in moving))
