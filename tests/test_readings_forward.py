@@ -55,8 +55,8 @@ def test_an_upstream_that_leaves_takes_nothing_with_it(tmp_path: Path, monkeypat
         conf.write_text("nameserver 127.0.0.1\n")
         async with metered(tmp_path, monkeypatch, upstream=[str(conf)], prefetch=False) as server:
             before = await used(server)
-            conf.write_text("nameserver 127.0.0.9\n")
-            await until(lambda: server.upstreams() == ["127.0.0.9:53"])
+            conf.write_text("nameserver 127.0.0.99\n")  # of another length: both may be written within a tick
+            await until(lambda: server.upstreams() == ["127.0.0.99:53"])
             assert fallen(before, await server.lines()) == {}
             conf.write_text("nameserver 127.0.0.1\n")
             await until(lambda: server.upstreams() == ["127.0.0.1:53"])
