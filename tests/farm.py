@@ -23,7 +23,7 @@ from clusterdns.errors import PeerError
 from clusterdns.forward.servers import Server
 from clusterdns.transports.sockets import bind_pairs
 
-PATIENCE = 30.0  # seconds; only a fault waits so long
+PATIENCE = 120.0  # seconds; only a fault waits so long
 HOST = "127.0.0.1"
 CERTIFICATE = Path(__file__).with_name("tls") / "certificate.pem"
 
