@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 from aiohttp import web
+from ports import free_port
 
 Json = dict[str, Any]
 
@@ -74,7 +75,7 @@ class FakeApi:
         self.watchers: list[Watcher] = []
         self.requests: list[tuple[str, str]] = []  # (kind, "list" | "compare" | "watch" | "streaming list")
         self.gzip = False
-        self._port = 0
+        self._port = free_port()  # none that others are given while this server is stopped
         self._runner: web.AppRunner | None = None
         self._closing: asyncio.Server | None = None
 
@@ -96,10 +97,7 @@ class FakeApi:
         application.router.add_get("/{path:.*}", self._answer)
         self._runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.01)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True, ssl_context=self._tls)
-        await site.start()
-        assert site._server
-        self._port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+        await web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True, ssl_context=self._tls).start()
 
     async def stop(self) -> None:
         """Connections break, and new ones are refused."""
