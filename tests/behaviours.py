@@ -140,7 +140,9 @@ def not_a_response(asked: Asked) -> None:
 
 
 def other_port(asked: Asked) -> None:
-    """The right octets from a wrong place."""
+    """The right octets from a wrong place; none over a stream, for UDP's port of that number is somebody else's."""
+    if asked.transport != "udp":
+        return
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((HOST, 0))
         sock.sendto(asked.reply(answer=[f"{asked.name} 300 A {FORGED}"]), (HOST, asked.port))
