@@ -140,7 +140,8 @@ def test_a_list_whose_beginning_is_compacted_before_its_end(offers_rest: bool) -
             await follower.equal()
             pages = [what for kind, what in api.requests if kind == "Service"].count("list")
             assert pages == 4 + 1 + (5 + 4 if offers_rest else 9), "the rest and the beginning, or all"
-            assert follower.relists("expired") == (0 if offers_rest else 1)
+            # Another kind that is behind when the history is compacted has to be listed again, too.
+            assert follower.kind("Service").relists.get("expired", 0) == (0 if offers_rest else 1)
             held = follower.source._reflectors[1].store
             assert {key.name: version for key, version in held.versions.items()} == {
                 name: int(item["metadata"]["resourceVersion"]) for (_, name), item in api.objects["Service"].items()
@@ -300,7 +301,7 @@ def test_deletions_are_seen_after_a_list() -> None:
             api.compact()
             await api.start()
             await follower.equal()
-            assert follower.relists("expired") == 3
+            await follower.until(lambda: follower.relists("expired") == 3)  # of namespaces as well, which are the same
             told = [line for events in follower.rounds[1:] for line in shown(events)]
             assert sorted(told) == ["+EndpointSlice shop/web", "+Service shop/api", "-Service shop/web"]
 
@@ -314,7 +315,8 @@ def test_what_is_the_same_after_a_list_is_the_same_object() -> None:
             before = follower.held()
             api.compact()
             api.end()
-            await follower.until(lambda: follower.relists("expired") == 3 and follower.watching())
+            await follower.until(lambda: follower.relists("expired") == 3)
+            await follower.until(lambda: {one.version for one in follower.source.status().kinds} == {str(api.version)})
             assert all(one is before[key] for key, one in follower.held().items())
             assert len(follower.rounds) == 1
 
@@ -592,8 +594,9 @@ def test_a_watch_that_is_behind_the_list_is_no_divergence() -> None:
             gone["metadata"]["resourceVersion"] = str(api.version)
             api.say("EndpointSlice", _line(("DELETED", gone)))
             await follower.equal()
+            slept = len(follower.hands.slept)
             follower.hands.advance(31)
-            await follower.until(lambda: follower.hands.sleepers == 3)
+            await follower.until(lambda: len(follower.hands.slept) >= slept + 2)  # both have compared, and rest
             assert not follower.relists("diverged")
             assert not follower.kind("Service").repaired
 
