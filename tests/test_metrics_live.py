@@ -12,12 +12,23 @@ from test_live import Life, live
 TRIGGERED = "endpoints.kubernetes.io/last-change-trigger-time"
 
 
-async def values(life: Life, name: str) -> dict[tuple[str, ...], float]:
+Values = dict[tuple[str, ...], float]
+
+
+async def values(life: Life, name: str) -> Values:
     """By the values of the labels, in the order of the labels' names."""
+    return (await page(life, name))[0]
+
+
+async def page(life: Life, *names: str) -> list[Values]:
+    """Of several metrics at the same moment."""
     status, text = await life.get("/metrics")
     assert status == 200
-    lines = [line for family in text_string_to_metric_families(text) for line in family.samples if line.name == name]
-    return {tuple(value for _, value in sorted(line.labels.items())): line.value for line in lines}
+    found: dict[str, Values] = {name: {} for name in names}
+    for line in [line for family in text_string_to_metric_families(text) for line in family.samples]:
+        if line.name in found:
+            found[line.name][tuple(value for _, value in sorted(line.labels.items()))] = line.value
+    return [*found.values()]
 
 
 def changed(seconds: float, name: str, *addresses: str, of: str) -> Json:
@@ -36,9 +47,9 @@ def test_requests_and_the_age_of_what_is_known(tmp_path: Path) -> None:
         requests = await values(life, "coredns_kubernetes_rest_client_request_duration_seconds_count")
         assert requests == {(host, "GET"): sum(codes.values())}
         assert (await values(life, "clusterdns_store_objects"))[("Service",)] == 2
-        ages = await values(life, "clusterdns_source_unconfirmed_seconds")
+        names = "clusterdns_source_unconfirmed_seconds", "clusterdns_source_bookmark_age_seconds"
+        ages, bookmarks = await page(life, *names)
         assert {kind for kind, _ in ages} == {"Service", "EndpointSlice", "Namespace"}
-        bookmarks = await values(life, "clusterdns_source_bookmark_age_seconds")
         assert bookmarks.keys() == ages.keys()
         life.api.put(service("shop/new", "10.96.0.12"))
 
@@ -46,10 +57,10 @@ def test_requests_and_the_age_of_what_is_known(tmp_path: Path) -> None:
             return (await life.ask("new.shop.svc.cluster.local"))[0] == "NOERROR"
 
         await life.until(come)
-        later = await values(life, "clusterdns_source_bookmark_age_seconds")
+        unconfirmed, later = await page(life, *names)
         of_services = ("Service", "kubernetes")
         assert later[of_services] > bookmarks[of_services], "an event is no bookmark"
-        assert (await values(life, "clusterdns_source_unconfirmed_seconds"))[of_services] < later[of_services]
+        assert unconfirmed[of_services] < later[of_services]
         life.api.refuse("Service", Refusal(500, "oops"))
         life.api.cut()
 
