@@ -106,6 +106,7 @@ class FolderMachine(RuleBasedStateMachine):
         self._options = (zone_options(SETTINGS, ("127.0.0.1",)), controller_options(SETTINGS))
         self._world = World(*self._options)
         self._responder = Responder(self._world.table)
+        self._written = 0
         # Whatever was written has settled by mtime; what is gone has to stay gone by this clock.
         clock = Clock(lambda: time.time() + 3600, lambda: self._now)
         self._reader = Reader([self._temporary.name], clock, Limits())
@@ -124,6 +125,7 @@ class FolderMachine(RuleBasedStateMachine):
             path.write_text(text_of(docs))
         else:
             write(path, text_of(docs))
+        self._date(path)
         self._touched(name, docs)
 
     @rule(old=st.sampled_from(PLAIN), new=st.sampled_from(PLAIN))
@@ -161,6 +163,7 @@ class FolderMachine(RuleBasedStateMachine):
             text = text_of(self._said[name])
             data = {"cut": b"kind: {a: [", "NUL": text.encode() + b"\0", "UTF-16": text.encode("utf-16")}[how]
             (self._folder / name).write_bytes(data)
+            self._date(self._folder / name)
             self._touched(name, [("", 0)])
 
     @rule(first=st.none() | documents, second=st.none() | documents)
@@ -170,7 +173,7 @@ class FolderMachine(RuleBasedStateMachine):
         held = {name: docs for name, docs in zip(VOLUME, (first, second), strict=True) if docs is not None}
         (volume / f"..{self._generation}").mkdir(parents=True)
         for name, docs in held.items():
-            write(volume / f"..{self._generation}" / name, text_of(docs))
+            self._date(write(volume / f"..{self._generation}" / name, text_of(docs)))
         (volume / "..data_tmp").symlink_to(f"..{self._generation}")
         (volume / "..data_tmp").rename(volume / "..data")
         for name in VOLUME:
@@ -181,6 +184,14 @@ class FolderMachine(RuleBasedStateMachine):
             self._touched(f"volume/{name}", held.get(name))
         self._hints.add(str(volume / "..data"))
         shutil.rmtree(volume / f"..{self._generation - 1}", ignore_errors=True)
+
+    def _date(self, path: Path) -> None:
+        """Each writing has another mtime: by this clock none is so young that it may be followed by one like it.
+
+        The kernel's own clock may stand still for 10 ms, in which a file is written, read and written again.
+        """
+        self._written += 1
+        os.utime(path, (self._written, self._written))
 
     def _touched(self, name: str, docs: list[Doc] | None) -> None:
         self._said.pop(name, None)
