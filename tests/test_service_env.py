@@ -1,6 +1,7 @@
 """Docker-style variables: by example, and against kubelet's own functions written down again."""
 
 import json
+import os
 import random
 import re
 import subprocess
@@ -226,7 +227,8 @@ def test_dotenv_is_what_docker_reads() -> None:
 def test_a_shell_takes_its_form() -> None:
     variables = service_variables(ODD, "shop") | {"QUOTED": 'it\'s $HOME `id` \\ "x"'}
     script = 'eval "$1"; printf "%s=%s\\n" WEB "$WEB_PORT" Q "$QUOTED"; env'
-    done = subprocess.run(["sh", "-euc", script, "sh", shell(variables)], capture_output=True, text=True, check=True)
+    command, environment = ["sh", "-euc", script, "sh", shell(variables)], {"PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert done.stdout.startswith('WEB=tcp://10.0.0.1:80\nQ=it\'s $HOME `id` \\ "x"\n')
     exported = dict(line.split("=", 1) for line in done.stdout.splitlines())
