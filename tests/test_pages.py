@@ -15,6 +15,11 @@ from clusterdns.sources.kubernetes.resources import NAMESPACES, SERVICES
 RESOURCES = {one.kind: one for one in (NAMESPACES, SERVICES)}
 
 
+@pytest.fixture(autouse=True)
+def a_slow_machine_is_no_silent_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "SECONDS", 60.0)
+
+
 class Api:
     """Pages of three Services."""
 
