@@ -129,13 +129,21 @@ def test_no_file_is_no_snapshot_without_a_word(tmp_path: Path, caplog: pytest.Lo
     assert not caplog.records
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a snapshot of OBJECTS: a disk may take long to sync each."""
+    folder = tmp_path_factory.mktemp("saved")
+    file_in(folder).save(OBJECTS, 1.0)
+    return folder
+
+
 @settings(max_examples=300)
 @given(st.data())
-def test_any_torn_or_changed_file_is_ignored(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_any_torn_or_changed_file_is_ignored(
+    saved: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     folder = tmp_path_factory.mktemp("state")
-    file_in(folder).save(OBJECTS, 1.0)
-    path = folder / NAME
-    path.write_bytes(data.draw(damaged(path.read_bytes())))
+    (folder / NAME).write_bytes(data.draw(damaged((saved / NAME).read_bytes())))
     assert file_in(folder).load(KINDS) is None
 
 
