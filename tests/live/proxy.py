@@ -6,17 +6,22 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
+from ports import free_port
+
+from live.processes import PATIENCE
+
 _BUFFER = 1 << 16
 
 
 class Proxy:
     """From a port of 127.0.0.1 to another one, in a thread of its own.  Use as a context manager.
 
-    Where nobody listens on the other one, connections are accepted and closed at once.
+    Where nobody listens on the other one, connections are accepted and closed at once.  While it refuses them, its port
+    stays free for it: the kernel gives it to nobody.
     """
 
     def __init__(self, target: int) -> None:
-        self.port, self._target = 0, target
+        self.port, self._target = free_port(), target
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._server: asyncio.Server | None = None
@@ -72,11 +77,10 @@ class Proxy:
         self._run(called())
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _end(self) -> None:
         server, self._server = self._server, None
@@ -124,8 +128,8 @@ class _Pair:
         finally:
             for way in ways:
                 way.cancel()
+            far_writer.transport.abort()  # before anything that may be cancelled
             await asyncio.gather(*ways, return_exceptions=True)
-            far_writer.transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._forward(reader, writer)
