@@ -1,4 +1,6 @@
-"""Faults of a real API while Services never rest: each answer is one that the API held, and none is late.
+"""Faults of a real API while Services never rest: each answer is one that the API held, and in the end the last one.
+
+How soon that is, depends on the machine: it is told, and not judged (``test_long_outage`` has a clock of its own).
 
 FAULTS=200 mixes so many faults instead of a few; -s shows what was seen.
 """
@@ -16,7 +18,7 @@ from typing import NamedTuple
 import pytest
 
 from live.control_plane import ControlPlane, compact, control_plane, missing
-from live.history import LIMIT, Outage, Seen, judge
+from live.history import Outage, Seen, judge
 from live.processes import wait_until
 from live.proxy import Proxy
 from live.serving import Serve, serving
@@ -32,7 +34,7 @@ WRITES = 60  # before and after each fault
 LONG = 15.0  # seconds: more tries than those that come soon after one another
 STALLED = 8.0  # seconds
 KINDS = 3  # each has a connection of its own
-DETECTED = 90.0  # seconds, at most, until a connection is taken for dead
+LATE = 30.0  # seconds that an answer may be behind; only a fault takes so long
 
 by_streaming_lists = pytest.mark.parametrize("cluster", ETCDS[:1], indirect=True)
 
@@ -66,20 +68,22 @@ class Run:
         self.outages: list[Outage] = []
         self.seen: list[Seen] = []
         self.server: Serve
+        self.asker: Asker
 
     @contextmanager
     def asked(self, folder: Path, *, crashes: bool = False) -> Iterator[Serve]:
         """One process of the server; it is asked as soon as it is ready.  *crashes*: that is how it ends."""
         with serving(folder, self.cluster.kubeconfig) as self.server:
             wait_until(self.server.ready, "the ready line")
-            asker = Asker(self.server.port, [*self.writer.writes[0].answers], Random(9), next(self.cluster.numbers))
-            asker.start()
+            questions = [*self.writer.writes[0].answers]
+            self.asker = Asker(self.server.port, questions, Random(9), next(self.cluster.numbers))
+            self.asker.start()
             try:
                 yield self.server
             finally:
-                asker.stop()
-                self.seen += asker.seen
-                assert asker.seen
+                self.asker.stop()
+                self.seen += self.asker.seen
+                assert self.asker.seen
             if crashes:
                 self.server.program.kill()
 
@@ -96,9 +100,15 @@ class Run:
         wait_until(lambda: len(self.writer.writes) >= wanted or self.writer.failed, "writes to be committed")
 
     def settle(self) -> None:
-        """Until everything has been due for a while."""
+        """Until each question is answered by what the last write has left."""
         self.writer.stop()
-        self.rest(LIMIT * 1.5)
+        wanted, first = self.writer.writes[-1].answers, len(self.asker.seen)
+
+        def right() -> bool:
+            last = {one.question: one.answer for one in self.asker.seen[first:]}
+            return last == wanted
+
+        wait_until(right, "the last writes to be answered")
 
     def rest(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -115,7 +125,7 @@ def run_of(cluster: Cluster, capsys: pytest.CaptureFixture[str], name: str) -> I
     finally:
         cluster.writer.stop()
     writes = cluster.writer.writes[first:]
-    verdict = judge(writes, run.seen, run.outages)
+    verdict = judge(writes, run.seen, run.outages, LATE)
     down = sum(one.ended - one.begun for one in run.outages)
     with capsys.disabled():
         print(
@@ -231,7 +241,6 @@ def test_a_connection_that_is_dead_without_a_word(
             wait_until(lambda: run.proxy.connections >= KINDS, "connections to be made anew")
         run.go_on()
         run.settle()
-    assert run.outages[0].ended - run.outages[0].begun < DETECTED
 
 
 @by_streaming_lists
