@@ -68,6 +68,7 @@ class Api:
 
     def text(self, path: str) -> str:
         """Of a page that is no JSON."""
+        self._connection.close()  # as of one that was idle
         self._connection.request("GET", path, headers=self._headers)
         return self._connection.getresponse().read().decode()
 

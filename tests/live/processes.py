@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE = 120.0  # seconds; only a fault ever waits so long
+PATIENCE = 240.0  # seconds; only a fault ever waits so long
 _POLL = 0.05
-_GRACE = 5.0  # seconds between SIGTERM and SIGKILL: an API server with connected watchers does not end by itself
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL: an API server with connected watchers does not end by itself
 
 
 class Program:
     """Something that runs from ``start`` to ``end`` or ``kill``, any number of times; its output goes to *log*."""
 
-    def __init__(self, command: Sequence[str | Path], log: Path, ready: Callable[[], bool]) -> None:
-        """*ready*: whether it can be used, asked until it says so."""
-        self._command, self._log, self._ready = list(map(str, command)), log, ready
+    def __init__(
+        self, command: Sequence[str | Path], log: Path, ready: Callable[[], bool], grace: float = GRACE
+    ) -> None:
+        """*ready*: whether it can be used, asked until it says so.  *grace*: seconds that it has to end."""
+        self._command, self._log, self._ready, self._grace = list(map(str, command)), log, ready, grace
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> None:
@@ -39,7 +41,7 @@ class Program:
 
     def end(self) -> None:
         if self._process:
-            _end(self._process)
+            _end(self._process, self._grace)
 
 
 @contextmanager
@@ -70,12 +72,12 @@ def _tail(log: Path | None) -> str:
     return log.read_text(errors="replace")[-2000:] if log else ""
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(process: "subprocess.Popen[bytes]", grace: float) -> None:
     if process.poll() is not None:
         return
     process.terminate()
     try:
-        process.wait(_GRACE)
+        process.wait(grace)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

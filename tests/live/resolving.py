@@ -50,7 +50,9 @@ class Pod:
     def dig(self, name: str, rtype: str = "A", *, tcp: bool = False) -> list[str]:
         """As the conformance suite asks; the data of the answer's records, sorted."""
         transport = "+tcp" if tcp else "+notcp"
-        return sorted(self._run("dig", transport, "+short", "+tries=1", "+search", name, rtype).splitlines())
+        return sorted(
+            self._run("dig", transport, "+short", "+tries=1", "+time=60", "+search", name, rtype).splitlines()
+        )
 
     def getent(self, name: str, database: str = "ahostsv4") -> list[str]:
         """glibc's resolver; the addresses, sorted; none where it finds none."""
@@ -63,7 +65,8 @@ class Pod:
 
     def _run(self, *command: str, status: tuple[int, ...] = (0,)) -> str:
         words = ["unshare", "--mount", "bash", "-c", _SCRIPT, str(self._folder), *command]
-        environment = {key: one for key, one in os.environ.items() if key not in ("LOCALDOMAIN", "RES_OPTIONS")}
+        environment = {key: one for key, one in os.environ.items() if key != "LOCALDOMAIN"}
+        environment |= {"RES_OPTIONS": "timeout:30"}  # beside the file's options; the most that glibc takes
         done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=PATIENCE, env=environment)
         assert done.returncode in status, f"{command}: {done.returncode} {done.stdout}{done.stderr}"
         return done.stdout

@@ -13,7 +13,7 @@ import dns.query
 import dns.rcode
 from ports import free_port
 
-from live.processes import Program
+from live.processes import PATIENCE, Program
 
 
 class Serve(NamedTuple):
@@ -25,7 +25,7 @@ class Serve(NamedTuple):
     def ask(self, name: str) -> tuple[str, list[str], list[int]]:
         """The rcode, the addresses, and the codes of Extended DNS Errors."""
         question = dns.message.make_query(name, "A", use_edns=0)
-        answer = dns.query.udp(question, "127.0.0.1", port=self.port, timeout=10)
+        answer = dns.query.udp(question, "127.0.0.1", port=self.port, timeout=PATIENCE)
         codes = [int(one.code) for one in answer.options if isinstance(one, dns.edns.EDEOption)]
         return dns.rcode.to_text(answer.rcode()), sorted(str(one) for rrset in answer.answer for one in rrset), codes
 
@@ -45,7 +45,8 @@ def serving(folder: Path, kubeconfig: Path, *options: str) -> Iterator[Serve]:
     command: list[str | Path] = [sys.executable, "-u", "-m", "clusterdns", "serve", "--source", "kubernetes"]
     command += ["--kubeconfig", kubeconfig, "--listen", f"127.0.0.1:{port}", "--http", f"127.0.0.1:{page}"]
     command += ["--state-dir", folder / "state", "--lameduck", "0", *options]
-    program = Program(command, log, lambda: "\nhttp  " in log.read_text())
+    # It has as long as it takes: what it keeps for the next block is on disk when it has ended.
+    program = Program(command, log, lambda: "\nhttp  " in log.read_text(), grace=PATIENCE)
     try:
         program.start()
         yield Serve(port, f"http://127.0.0.1:{page}", log, program)

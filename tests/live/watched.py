@@ -31,7 +31,6 @@ ETCDS = [
     pytest.param(None, id="etcd"),
     pytest.param(OLD_ETCD, id="etcd-3.4", marks=pytest.mark.skipif(bool(NO_OLD_ETCD), reason=NO_OLD_ETCD)),
 ]
-_SECONDS = 10.0  # for an answer
 
 
 class Answer(NamedTuple):
@@ -71,7 +70,7 @@ class Watched(NamedTuple):
     def ask(self, name: str, rtype: str, *, tcp: bool = False) -> Answer:
         query = dns.message.make_query(name, rtype, use_edns=0)
         ask = dns.query.tcp if tcp else dns.query.udp
-        response = ask(query, "127.0.0.1", port=self.server.port, timeout=_SECONDS)
+        response = ask(query, "127.0.0.1", port=self.server.port, timeout=PATIENCE)
         records = [f"{dns.rdatatype.to_text(one.rdtype)} {one}" for rrset in response.answer for one in rrset]
         assert len(records) == len(set(records))
         return Answer(dns.rcode.to_text(response.rcode()), frozenset(records))
