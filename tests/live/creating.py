@@ -8,6 +8,7 @@ from live.clusters import NODE, Cluster, manifest
 from live.control_plane import ControlPlane
 from live.endpoints import SERVICE_NAME
 from live.processes import wait_until
+from live.settling import MAKER, MANAGED_BY, slices_follow_endpoints, slices_follow_pods
 
 _LISTED = (
     ("v1", "Namespace"),
@@ -16,8 +17,6 @@ _LISTED = (
     ("v1", "Endpoints"),
     ("discovery.k8s.io/v1", "EndpointSlice"),
 )
-_MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
-_MAKER, _MIRROR = "endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io"
 
 Shown = set[tuple[str, str, str, bool]]  # namespace, Service, pod, whether it is ready
 
@@ -59,36 +58,25 @@ def write(lists: dict[str, Manifest], folder: Path) -> None:
 
 
 def revisions(lists: dict[str, Manifest]) -> dict[tuple[str, str, str], str]:
-    """What has changed where two of these differ."""
+    """What has changed where two of these differ.  Without Endpoints: nobody answers by those that controllers make."""
     return {
         (kind, item["metadata"].get("namespace", ""), item["metadata"]["name"]): item["metadata"]["resourceVersion"]
         for kind, items in lists.items()
+        if kind != "Endpoints"
         for item in items["items"]
     }
 
 
 def _settled(api: Api, cluster: Cluster) -> bool:
-    slices = api.list("discovery.k8s.io/v1", "EndpointSlice")["items"]
-    found: Shown = set()
-    mirrored: dict[tuple[str, str], int] = {}
-    for item in slices:
-        labels, namespace = item["metadata"]["labels"], item["metadata"]["namespace"]
-        endpoints = item.get("endpoints") or []
-        if labels.get(_MANAGED_BY) == _MAKER:
-            found |= {
-                (namespace, labels[SERVICE_NAME], one["targetRef"]["name"], one["conditions"]["ready"])
-                for one in endpoints
-            }
-        elif labels.get(_MANAGED_BY) == _MIRROR:
-            key = namespace, labels[SERVICE_NAME]
-            mirrored[key] = mirrored.get(key, 0) + len(endpoints)
-    wanted = {
-        (item["metadata"]["namespace"], item["metadata"]["name"]): sum(
-            len(subset["addresses"]) + len(subset["notReadyAddresses"]) for subset in item["subsets"]
-        )
-        for item in cluster.endpoints
+    if not (slices_follow_pods(api) and slices_follow_endpoints(api)):
+        return False
+    found: Shown = {
+        (item["metadata"]["namespace"], labels[SERVICE_NAME], one["targetRef"]["name"], one["conditions"]["ready"])
+        for item in api.list("discovery.k8s.io/v1", "EndpointSlice")["items"]
+        if (labels := item["metadata"]["labels"]).get(MANAGED_BY) == MAKER
+        for one in item.get("endpoints") or []
     }
-    return found == expected_endpoints(cluster) and mirrored == wanted
+    return found == expected_endpoints(cluster)
 
 
 def expected_endpoints(cluster: Cluster) -> Shown:
@@ -122,7 +110,7 @@ def _made_slices(cluster: Cluster) -> list[Manifest]:
     for service, pod in _selected(cluster):
         namespace, name = (service["metadata"][key] for key in ("namespace", "name"))
         ready = (namespace, name, pod["metadata"]["name"], True) in shown
-        labels = service["metadata"]["labels"] | {SERVICE_NAME: name, _MANAGED_BY: _MAKER}
+        labels = service["metadata"]["labels"] | {SERVICE_NAME: name, MANAGED_BY: MAKER}
         piece = manifest(
             "discovery.k8s.io/v1",
             "EndpointSlice",

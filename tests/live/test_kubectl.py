@@ -25,14 +25,19 @@ from clusterdns.views.tables import Style, table
 from live.api import Api
 from live.control_plane import binary, control_plane, missing
 from live.processes import wait_until
+from live.settling import endpoints_follow_slices, slices_follow_endpoints, slices_follow_pods
 
 NEEDED = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
-pytestmark = pytest.mark.skipif(bool(missing(*NEEDED)), reason=missing(*NEEDED))
+pytestmark = [
+    pytest.mark.skipif(bool(missing(*NEEDED)), reason=missing(*NEEDED)),
+    pytest.mark.timeout(900),
+]
 
 Manifest = dict[str, Any]
 OTHER_NAMESPACES = ("default", "kube-node-lease", "kube-public", "not-of-the-example")
 NODE = "node-1"  # pods without one have no endpoints in a real cluster
 THE_SERVERS_OWN = ("default", "kubernetes")  # with other addresses than the example's
+LOOPBACK = [("shop", "preview")]  # whose endpoints an API server refuses
 
 ELSEWHERE = OTHER_NAMESPACES[-1]
 FULL_POD: Manifest = test_views.FULL_POD | {"apiVersion": "v1", "kind": "Pod"}
@@ -96,8 +101,7 @@ def fill(cluster: Cluster) -> None:
     put(cluster, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ELSEWHERE}})
     for item in (FULL_POD, FULL_SERVICE):
         put(cluster, item | {"metadata": item["metadata"] | {"namespace": ELSEWHERE}})
-    services = [item for item in origin.objects("services", Scope(None)) if item["spec"].get("selector")]
-    wait_until(lambda: settled(cluster, services), "the controllers to make endpoints")
+    wait_until(lambda: settled(cluster.api), "the controllers to make endpoints")
 
 
 def takes(kind: str, item: Manifest) -> bool:
@@ -141,19 +145,8 @@ def statuses(pod: Manifest) -> Manifest:
     }
 
 
-def settled(cluster: Cluster, services: list[Manifest]) -> bool:
-    """Slices and Endpoints stay as they are when every Service has both (loopback addresses never get any)."""
-    names = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in services} - {("shop", "preview")}
-    made = {key_of(item) for item in cluster.items("endpoints -A")}
-    slices = cluster.items("endpointslices -A")
-    sliced = {
-        (item["metadata"]["namespace"], item["metadata"]["labels"]["kubernetes.io/service-name"]) for item in slices
-    }
-    web = [
-        endpoint for item in slices if key_of(item)[1].startswith("web-") for endpoint in item.get("endpoints") or ()
-    ]
-    # The last pod of the example to come and go is one of Service web.
-    return names <= made & sliced and any(one["conditions"].get("terminating") is True for one in web)
+def settled(api: Api) -> bool:
+    return slices_follow_pods(api, LOOPBACK) and slices_follow_endpoints(api) and endpoints_follow_slices(api, LOOPBACK)
 
 
 def key_of(item: Manifest) -> tuple[str, str]:
