@@ -1,12 +1,12 @@
-"""How many queries a question costs, and when they are sent.  Nobody waits: the loop's time jumps to what is due."""
+"""How many queries a question costs, and when they are sent.  Nobody waits, see ``jumping``."""
 
 import asyncio
-import selectors
 from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
 import pytest
+from jumping import Jumping
 from packets import QR, RA, RD, header
 from replies import asked
 
@@ -19,24 +19,6 @@ from clusterdns.forward.upstream import Upstream
 
 QUESTION = asked("www.example.com.")
 NEVER = 1e6  # seconds
-
-
-class Jumping(asyncio.SelectorEventLoop):
-    """Its time stands still but for where it would have to wait."""
-
-    def __init__(self) -> None:
-        selector = selectors.SelectSelector()
-        super().__init__(selector)
-        self.now, really = 0.0, selector.select
-
-        def select(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            self.now += timeout or 0.0
-            return really(0)
-
-        selector.select = select  # type: ignore[method-assign]
-
-    def time(self) -> float:
-        return self.now
 
 
 class Others:
