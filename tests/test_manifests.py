@@ -398,8 +398,8 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     asyncio.run(main())
     for thread in set(threading.enumerate()) - before:
-        thread.join(timeout=5)
-    assert set(threading.enumerate()) == before
+        thread.join(timeout=60)
+    assert not set(threading.enumerate()) - before  # one of before may have ended meanwhile
 
 
 def test_a_missing_path_is_told_at_the_start(tmp_path: Path) -> None:
