@@ -1,5 +1,6 @@
 """The server as a process: edits, signals, faults, and other people's resolvers."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import dns.message
 import dns.query
+import dns.rrset
 import pytest
 from support import PATIENCE, Server, serving, write_manifests
 
@@ -99,10 +101,10 @@ def test_an_edit_shows_and_no_answer_on_the_way_is_half_of_one(tmp_path: Path) -
 
 
 def test_a_broken_edit_keeps_what_was_good(tmp_path: Path) -> None:
-    path = write_manifests(tmp_path, pods(ready=True))
+    write_manifests(tmp_path, pods(ready=True))
     with serving(tmp_path) as server:
         (tmp_path / "new.yaml").write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: [\n")
-        path.write_text(pods(ready=True).replace("10.244.0.11", "10.244.0.999"))
+        write_manifests(tmp_path, pods(ready=True).replace("10.244.0.11", "10.244.0.999"))
         until(lambda: any("10.244.0.999" in line for line in server.output), server)
         assert addresses(server) == BOTH
         write_manifests(tmp_path, pods(ready=False))
@@ -133,25 +135,43 @@ def test_signals_end_it_with_status_0(how: signal.Signals, tmp_path: Path) -> No
 
 
 def test_after_sigterm_it_answers_on_and_says_that_it_is_not_ready(tmp_path: Path) -> None:
+    """For as long as somebody waits: the upstream answers when all has been looked at, however long that takes."""
     write_manifests(tmp_path, pods(ready=True))
-    process = start(str(tmp_path), "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--lameduck", "600")
-    lines = ready(process)
-    host, port = lines[-1].split()[3].rsplit(":", 1)
-    server = Server(host, int(port), process.pid, lines)
-    page = next(line for line in lines if line.startswith("http ")).split()[1].replace("/health", "/ready")
-    assert urllib.request.urlopen(page).read() == b"OK"
-    process.terminate()
+    with contextlib.ExitStack() as stack:
+        upstream, client = (stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(2))
+        for one in (upstream, client):
+            one.bind(("127.0.0.1", 0))
+            one.settimeout(PATIENCE)
+        others = {
+            "CLUSTERDNS_UPSTREAM": f"127.0.0.1:{upstream.getsockname()[1]}",
+            "CLUSTERDNS_FORWARD_TIMEOUT": "60",
+        }
+        process = start(
+            str(tmp_path), "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--lameduck", "600", **others
+        )
+        lines = ready(process)
+        host, port = lines[-1].split()[3].rsplit(":", 1)
+        server = Server(host, int(port), process.pid, lines)
+        page = next(line for line in lines if line.startswith("http ")).split()[1].replace("/health", "/ready")
+        assert urllib.request.urlopen(page).read() == b"OK"
+        client.sendto(dns.message.make_query("www.example.com", "A").to_wire(), (host, int(port)))
+        asked, asker = upstream.recvfrom(4096)
+        process.terminate()
 
-    def refused() -> bool:
-        try:
-            urllib.request.urlopen(page)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code == 503 and b"shutting down" in error.read()
-        return False
+        def refused() -> bool:
+            try:
+                urllib.request.urlopen(page)
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code == 503 and b"shutting down" in error.read()
+            return False
 
-    until(refused, server)
-    assert addresses(server) == BOTH
+        until(refused, server)
+        assert addresses(server) == BOTH
+        reply = dns.message.make_response(dns.message.from_wire(asked), recursion_available=True)
+        reply.answer = [dns.rrset.from_text(reply.question[0].name, 300, "IN", "A", "192.0.2.1")]
+        upstream.sendto(reply.to_wire(), asker)
+        assert [str(each[0]) for each in dns.message.from_wire(client.recv(4096)).answer] == ["192.0.2.1"]
     _, logged = process.communicate(timeout=PATIENCE)  # quiet for a second: long before the 600
     assert process.returncode == 0
     assert "SIGTERM: answering until nobody has asked for 1 s, for 600 s at most (lameduck)" in logged
@@ -244,7 +264,8 @@ print(socket.gethostbyaddr("10.96.1.10")[0])
 def test_glibc_resolves_through_a_resolv_conf(tmp_path: Path) -> None:
     """As in a pod: port 53, a search list, ndots:5; in a network namespace, so nothing of this machine is touched."""
     (tmp_path / "resolv.conf").write_text(
-        "nameserver 127.0.0.1\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
+        "nameserver 127.0.0.1\nsearch default.svc.cluster.local svc.cluster.local cluster.local\n"
+        "options ndots:5 timeout:30\n"  # seconds: a slow server is no dead one
     )
     (tmp_path / "nsswitch.conf").write_text("hosts: dns\n")
     (tmp_path / "look.py").write_text(LOOK_UP)
