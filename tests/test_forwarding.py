@@ -781,6 +781,7 @@ def test_the_example_of_a_cache_on_every_node(tmp_path: Path) -> None:
         flags = {
             "listen": ["127.0.0.1:0"],
             "http": [""],
+            "forward_timeout": "60s",
             "upstream": [at(node)],
             "stub_domains": [f"{suffix}={at(cluster)}" for suffix in suffixes],
         }
