@@ -11,7 +11,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ SERVICE_CIDR = "10.96.0.0/12,fd00:10:96::/112"  # the default of our service_cid
 READER = "clusterdns-reader"
 CONTROLLERS = "endpoints-controller,endpointslice-controller,endpointslice-mirroring-controller,statefulset-controller"
 OLD_ETCD = Path("/usr/bin/etcd")  # Debian's is 3.4: with it an API server has no streaming lists
+_NAMESPACES = ("kube-system", "kube-public", "default", "kube-node-lease")
 _READABLE = ["services", "pods", "namespaces", "endpoints", "nodes"]
 
 
@@ -75,10 +76,15 @@ def control_plane(
         certificate = folder / "certificates" / "apiserver.crt"
         api = Api(port, tokens["admin"], certificate)
         stack.callback(api.close)
-        # Both are the server's own work, and a moment later than its readiness.
-        wait_until(lambda: api.exists("v1", "Namespace", "", "default"), "the namespace default")
+        # All of it is the server's own work, and a moment later than its readiness.
+        wait_until(
+            lambda: all(api.exists("v1", "Namespace", "", one) for one in _NAMESPACES),
+            "the namespaces of every API server",
+        )
         wait_until(lambda: api.exists("v1", "Endpoints", "default", "kubernetes"), "the Service kubernetes")
         _allow_reading(api)
+        with closing(Api(port, tokens[READER], certificate)) as reader:
+            wait_until(lambda: reader.exists("v1", "Service", "default", "kubernetes"), "the right to read")
         for name, token in tokens.items():
             _write_kubeconfig(folder / f"{name}.kubeconfig", port, certificate, name, token)
         controllers = controllers and not missing("kube-controller-manager")
