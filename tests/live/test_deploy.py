@@ -14,6 +14,8 @@ from live.control_plane import ControlPlane, binary, control_plane, missing
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ("etcd", "kube-apiserver", "kubectl")
+# A start of an API server; and an installation that may have nothing in its caches.
+pytestmark = pytest.mark.timeout(900)
 needs_api = pytest.mark.skipif(bool(missing(*NEEDED)), reason=missing(*NEEDED))
 
 

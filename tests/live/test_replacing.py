@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from live.control_plane import ControlPlane, binary, control_plane, missing
+from live.processes import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/replacing-coredns.md").read_text()
 NEEDED = ("etcd", "kube-apiserver", "kubectl")
-pytestmark = pytest.mark.skipif(bool(missing(*NEEDED)), reason=missing(*NEEDED))
+pytestmark = [
+    pytest.mark.skipif(bool(missing(*NEEDED)), reason=missing(*NEEDED)),
+    pytest.mark.timeout(900),
+]
 
 # What cannot come true here: nothing runs pods, and nobody answers.
 IMPOSSIBLE = re.compile(r"rollout status|port-forward|^dig |^clusterdns ")
@@ -66,7 +70,7 @@ class Operator:
             f'kubectl() {{ "{binary("kubectl")}" --kubeconfig "{self._admin}" "$@"; }}\nset -o pipefail\n{command}\n'
         )
         done = subprocess.run(
-            ["bash", "-ec", shell], cwd=self.folder, capture_output=True, text=True, check=False, timeout=120
+            ["bash", "-ec", shell], cwd=self.folder, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
         assert done.returncode == 0, (command, done.stderr)
         return done.stdout
