@@ -98,7 +98,7 @@ class Scene:
         loop = asyncio.get_running_loop()
         self.now = 0.0
         self.pressed = False
-        terms = Terms(MARK, limits)
+        terms = Terms(MARK, limits, timeout=PATIENCE)  # of the real clock, too
         self.forwarder = Forwarder(routes, groups, Cache(Bounds()), terms, lambda: self.now, loop, lambda: self.pressed)
         manners = Manners(cookies=Cookies((bytes(16),)), clock=lambda: 1559731985)
         self.table = table_of(*services, options=options)
@@ -891,7 +891,7 @@ def test_nobody_is_asked_for_whom_no_client_waits_any_more() -> None:
         scene.now, scene.pressed = 301.0, True
         for name in ("n1.example.com", "n2.example.com", OUT):
             scene.send(name)
-        scene.now += 5.0
+        scene.now += PATIENCE
         scene.later()
         await scene.forwarder.drain()
         assert scene.upstream.asked == [f"{OUT}. 1", "n1.example.com. 1"]
