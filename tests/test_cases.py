@@ -38,7 +38,7 @@ def test_over_sockets(case: Case, servers: "Servers") -> None:
     def answer(query: bytes, transport: str) -> bytes | None:
         message = dns.message.from_wire(query)
         ask = dns.query.udp if transport == "udp" else dns.query.tcp
-        response = ask(message, server.address, timeout=10, port=server.port, one_rr_per_rrset=True)
+        response = ask(message, server.address, timeout=PATIENCE, port=server.port, one_rr_per_rrset=True)
         return response.wire
 
     judge(case, answer)
