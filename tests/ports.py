@@ -42,9 +42,9 @@ def _lowest_ephemeral() -> int:
 
 
 def _is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as sock:
-        try:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as sock:
             sock.bind((host, port))
-        except OSError as fault:
-            return fault.errno != errno.EADDRINUSE  # an address that this machine lacks takes nothing
+    except OSError as fault:
+        return fault.errno != errno.EADDRINUSE  # an address or a family that this machine lacks takes nothing
     return True
