@@ -77,7 +77,7 @@ def living(test: Callable[[Life], Awaitable[None]], token: str = "", host: str =
         bound = await one.http.start([(host, 0)])
         one.url = f"http://127.0.0.1:{bound[0][1]}/api/v1/"
         try:
-            await asyncio.wait_for(test(one), 60)
+            await asyncio.wait_for(test(one), 240)  # seconds; only a fault waits so long
         finally:
             await one.http.stop()
 
