@@ -172,7 +172,7 @@ def run(folder: Path, asked: Sequence[Question]) -> Run:
     with ExitStack() as stack:
         upstream = stack.enter_context(knot(folder, site()))
         theirs = stack.enter_context(Client.to(stack.enter_context(unbound(folder, upstream)), again=_AGAIN))
-        settings = {"source": "none", "upstream": [f"{HOST}:{upstream}"]}
+        settings = {"source": "none", "upstream": [f"{HOST}:{upstream}"], "forward_timeout": "60s"}
         ours = stack.enter_context(Client.to(stack.enter_context(serving(**settings)).port))
         return _compare(asked, ours, theirs)
 
