@@ -99,6 +99,18 @@ async def names(life: Life, path: str) -> list[str]:
     return [item["metadata"]["name"] for item in answer["items"]]
 
 
+def called(owner: object, name: str) -> asyncio.Event:
+    """Set once that method of *owner* is called."""
+    event, method = asyncio.Event(), getattr(owner, name)
+
+    def noting(*arguments: Any) -> Any:
+        event.set()
+        return method(*arguments)
+
+    setattr(owner, name, noting)
+    return event
+
+
 def test_objects_and_what_selects_them() -> None:
     async def test(life: Life) -> None:
         await life.round(*demo())
@@ -166,9 +178,9 @@ def test_news_comes_behind_a_round() -> None:
     async def test(life: Life) -> None:
         await life.round(Upsert(service("web")))
         version = (await life.get("services"))[1]["metadata"]["resourceVersion"]
+        asked = called(life.window, "news")
         waiting = asyncio.create_task(life.get(f"services?after={version}"))
-        await asyncio.sleep(0.1)
-        assert not waiting.done()
+        await asked.wait()
         await life.round(Upsert(service("api", 2)))
         _, answer = await waiting
         assert [item["metadata"]["name"] for item in answer["items"]] == ["api", "web"]
@@ -193,9 +205,9 @@ def test_another_world_takes_over_from_one_in_the_middle_of_a_round() -> None:
     async def test(life: Life) -> None:
         await life.round(Upsert(service("web")))
         life.publisher.quiet.clear()
+        asked = called(life.window, "quiet")
         waiting = asyncio.create_task(life.get("services"))
-        await asyncio.sleep(0.1)
-        assert not waiting.done()
+        await asked.wait()
         life.window.turn_to(Scene(life.world, Publisher(life.world), list, "next"))
         life.window._scene.publisher.first_round.set()
         assert (await waiting)[1]["metadata"]["resourceVersion"] == "next-0"

@@ -120,6 +120,7 @@ def test_hangup_reads_every_file_again(tmp_path: Path) -> None:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         os.kill(server.pid, signal.SIGHUP)
         ask_until(server, ONE, [BOTH])
+        until(lambda: any(line.endswith("all objects are looked at again\n") for line in server.output), server)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
