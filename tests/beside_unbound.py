@@ -31,6 +31,7 @@ PAYLOAD = 1232
 _TOGETHER = 32  # questions under way; more of one client at once may be refused as a flood
 _SECONDS = 60.0  # only a fault waits so long
 _AGAIN = 3.0  # seconds after which unbound is asked again: what takes it 1.9 s it does not answer (discard-timeout)
+_PATIENT = 20_000  # milliseconds before unbound takes the server behind it for dead: on loopback nothing is lost
 _COMPRESSED = ("CNAME", "DNAME", "MX", "NS", "PTR", "SOA", "SRV")
 _SEARCHED = "/usr/sbin:/sbin:/usr/local/sbin"  # Debian's place for servers, which not everybody's PATH has
 
@@ -380,6 +381,8 @@ def unbound(folder: Path, upstream: int) -> Iterator[int]:
             max-udp-size: {PAYLOAD}
             cache-max-negative-ttl: 3600
             minimal-responses: yes
+            unknown-server-time-limit: {_PATIENT}
+            infra-cache-min-rtt: {_PATIENT}
         remote-control:
             control-enable: no
         forward-zone:
