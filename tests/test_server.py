@@ -216,6 +216,24 @@ def test_a_file_that_has_been_read_for_a_signal_is_not_read_again(
     live(tmp_path, story)
 
 
+def test_a_watch_that_ends_by_a_fault_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server_module, "WATCH_SECONDS", 0)
+
+    def broken(_: str) -> None:
+        raise RuntimeError("what nobody thought of")
+
+    async def story(life: Life) -> None:
+        monkeypatch.setattr(server_module, "_signature", broken)
+        while not life.server.panics:
+            assert await life.addresses("web.shop.svc.cluster.local") == ["10.96.0.9"]
+
+    live(tmp_path, story)
+    assert "a task of the server ended by a fault" in caplog.text
+    assert "what nobody thought of" in caplog.text
+
+
 def test_no_query_is_lost_while_settings_change(tmp_path: Path) -> None:
     """Every answer is that of the old settings or of the new ones, and there is one to every question."""
 
