@@ -8,11 +8,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+from fronting import PATIENCE, Running, started, wait_long
 from prometheus_client.parser import text_string_to_metric_families
-from test_forwarding import PATIENCE, Running, started, wait_long
 
 from clusterdns import forwarding as forwarding_module
-from clusterdns.forward import health
 from clusterdns.forward.membership import Upstreams
 
 # Sample -> value; its labels are in the order of their names: name{a="b",c="d"}
@@ -78,8 +77,6 @@ async def metered(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
     clock = Clock()
     monkeypatch.setattr(forwarding_module, "ageing", lambda: clock)
     wait_long(monkeypatch)
-    for name in ("LEAST_RETRY", "MOST_RETRY"):
-        monkeypatch.setattr(health, name, PATIENCE)
     one = Metered(folder, **settings)
     one.clock = clock
     async with started(one):

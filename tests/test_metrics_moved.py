@@ -10,9 +10,9 @@ import pytest
 import test_metrics_live
 from behaviours import FORGERIES, answer, hold, over, referral, refuse, saying, then, truncate, wrong_case
 from farm import Behaviour, Fake, Farm, dead_port
+from fronting import SOA, WEB, Client, at, story
 from metered import Lines, Metered, metered, sum_of
 from packets import opt, query
-from test_forwarding import SOA, WEB, Client, at, story
 
 from clusterdns.metrics import METRICS
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from behaviours import answer, hold, then, wrong_question
 from farm import Farm
+from fronting import at, story, until
 from metered import Lines, Metered, metered, sum_of
-from test_forwarding import at, story, until
 
 from clusterdns import forwarding as forwarding_module
 from clusterdns.forward import membership
