@@ -46,8 +46,6 @@ def newlines(text: bytes, begin: int, end: int) -> int:
     """How many there are in ``text[begin:end]``."""
     if end - begin <= PIECE:
         return text.count(b"\n", begin, end)
-    if end - begin <= PIECE:
-        return text.count(b"\n", begin, end)
     return sum(text.count(b"\n", at, min(at + PIECE, end)) for at in range(begin, end, PIECE))
 
 
