@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
-from clusterdns.cluster.addresses import Network, in_network
+from clusterdns.cluster.addresses import Network, in_network, wildcard_of
 from clusterdns.forward.ourselves import Own, certain, places, reached
 from clusterdns.forward.servers import is_file, parse_server
 from clusterdns.zone.names import is_below, parse_name
@@ -144,7 +144,7 @@ def _http_at_dns(settings: "Settings", _: Collection[str]) -> Iterator[tuple[str
 
 def _overlap(host: str, other: str) -> bool:
     """Whether sockets at these addresses keep each other from a port."""
-    return host == other or ((":" in host) == (":" in other) and not {host, other}.isdisjoint(("0.0.0.0", "::")))
+    return other in (host, wildcard_of(host)) or host == wildcard_of(other)
 
 
 def _namespaces(settings: "Settings", _: Collection[str]) -> Iterator[tuple[str, str]]:

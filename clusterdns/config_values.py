@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from clusterdns.cluster.addresses import Network, address_text, parse_address, parse_network
+from clusterdns.cluster.addresses import Network, address_text, parse_address, parse_network, wildcard_of
 from clusterdns.cluster.labels import SELECTOR_REMEDY, Selector, parse_selector
 from clusterdns.cluster.rules import is_label
 from clusterdns.config import ORDERS, PODS, POLICIES, QUERY_CLASSES, QUERY_FORMATS, SOURCES
@@ -252,7 +252,7 @@ def _distinct_stubs(values: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[tu
 def _not_covered(values: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
     """A wildcard is opened as one socket for each local address (IPv6 ones are V6ONLY)."""
     for host, port in values:
-        wildcard = "::" if ":" in host else "0.0.0.0"
+        wildcard = wildcard_of(host)
         if port and host != wildcard and (wildcard, port) in values:
             raise ValueError(f"{host} port {port} is covered by {wildcard}; remove one")
     return values

@@ -39,6 +39,11 @@ def host_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def wildcard_of(host: str) -> str:
+    """What stands for all addresses of its family; *host* is an IP address in text."""
+    return "::" if ":" in host else "0.0.0.0"
+
+
 def client_of(address: str) -> str:
     """Who is counted as one: an address, or ``"2001:db8:0:1::/64"`` for all addresses of a global IPv6 network.
 
