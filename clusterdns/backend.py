@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from clusterdns.background import in_background, tell_failure
 from clusterdns.cluster.events import LiveSource, Source
 from clusterdns.cluster.model import Key, Service
 from clusterdns.config import Settings
@@ -116,14 +117,14 @@ class Backend:
         first.cancel()
         if publishing.done():
             publishing.result()
-        publishing.add_done_callback(partial(_tell_failure, failed))
+        publishing.add_done_callback(partial(tell_failure, failed))
 
     def keep(self) -> None:
         """From now on this generation is the one whose state is on disk, and no other is: they have stopped."""
         self._keeps = True
         for keeper in (self._keeper, self.live):
             if keeper:
-                self._tasks.append(asyncio.create_task(keeper.run()))
+                self._tasks.append(in_background(keeper.run()))
 
     async def stop(self) -> None:
         """Any number of times.  What is to be kept is on disk afterwards, and nothing comes later."""
@@ -224,11 +225,6 @@ def kubernetes_source(settings: Settings) -> tuple[LiveSource, Reach]:
             logger.warning("kubernetes: %s", str(fault) or f"{credentials.origin}: no credentials yet")
 
     return source, Reach(credentials.place, check)
-
-
-def _tell_failure(failed: Callable[[BaseException], None], task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (fault := task.exception()):
-        failed(fault)
 
 
 def _nothing() -> None:

@@ -16,6 +16,7 @@ from clusterdns import __version__
 from clusterdns.admin.http import HttpServer
 from clusterdns.announce import announce_ready, announce_start, texts, what
 from clusterdns.backend import Backend
+from clusterdns.background import in_background
 from clusterdns.changes import differences, inside
 from clusterdns.cluster.model import Key, Service
 from clusterdns.config import SECRET, Settings
@@ -196,12 +197,6 @@ class Server:
         self.panics += 1
         loop.default_exception_handler(context)
 
-    def _tell_fault(self, task: "asyncio.Task[None]") -> None:
-        """What goes on for as long as the server does would otherwise end without a word."""
-        if not task.cancelled() and (fault := task.exception()):
-            told = {"message": "a task of the server ended by a fault", "exception": fault, "task": task}
-            task.get_loop().call_exception_handler(told)
-
     def _end(self, patient: bool) -> None:
         self._patient = patient
         self._ending.set()
@@ -251,9 +246,7 @@ class Server:
 
     async def _until_ended(self) -> None:
         works = (self._watch_config(), self._watch_staleness(), self._supervisor.run(), self._tell_ready())
-        background = [asyncio.create_task(work) for work in works]
-        for task in background:
-            task.add_done_callback(self._tell_fault)
+        background = [in_background(work) for work in works]
         self._supervisor.ready(self._status())
         await self._http.serve()
         await self._ending.wait()
