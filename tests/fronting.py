@@ -2,21 +2,20 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import dns.message
 import pytest
 from farm import Fake, Farm
+from in_process import InProcess, started
 from packets import opt, query, read
-from support import write_manifests
+from support import PATIENCE, write_manifests
 
-from clusterdns.config import Settings, load_settings
 from clusterdns.forward.upstream import Patience
-from clusterdns.server import Server
 
 MANIFESTS = """
 apiVersion: v1
@@ -31,7 +30,6 @@ spec: {type: ExternalName, externalName: docs.example.com}
 """
 WEB, DOCS = "web.shop.svc.cluster.local", "docs.shop.svc.cluster.local"
 SOA = "example.com. 300 SOA ns.example.com. admin.example.com. 1 7200 3600 86400 60"
-PATIENCE = 60.0  # seconds; only a fault waits so long
 
 
 def wait_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,31 +39,21 @@ def wait_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clusterdns.forward.upstream.retry_wait", lambda *_: PATIENCE)
 
 
-class Running:
-    """A Server in this process, and the file that its settings come from."""
-
+class Running(InProcess):
     def __init__(self, folder: Path, **settings: Any) -> None:
         manifests = folder / "manifests"
         if not manifests.exists():
             manifests.mkdir()
             write_manifests(manifests, MANIFESTS)
         self.own: dict[str, Any] = {"manifests": [str(manifests)]} if settings.get("source") != "none" else {}
-        self.path = folder / f"{len([*folder.iterdir()])}.yaml"
-        self.write(**settings)
-        self.server = Server(self.load, str(self.path))
+        super().__init__(folder / f"{len([*folder.iterdir()])}.yaml", **settings)
 
     def write(self, **settings: Any) -> None:
-        lines = {"listen": ["127.0.0.1:0"], "http": [], "lameduck": 0, "forward_timeout": "60s"} | self.own | settings
-        draft = self.path.with_suffix(".draft")
-        draft.write_text("".join(f"{name}: {value}\n" for name, value in lines.items()))
-        draft.replace(self.path)
-
-    def load(self) -> Settings:
-        return load_settings({}, {}, str(self.path))
+        super().write(**{"forward_timeout": "60s"} | self.own | settings)
 
     @property
     def port(self) -> int:
-        return self.server._listeners.bound[0][1]
+        return self.bound[0][1]
 
     async def dig(self, *words: str) -> str:
         """Standard output of ``dig``, one line for each line that says something."""
@@ -96,9 +84,6 @@ class Running:
             transport.close()
 
 
-R = TypeVar("R", bound=Running)
-
-
 class Client(asyncio.DatagramProtocol):
     def __init__(self, got: "asyncio.Future[bytes]") -> None:
         self._got = got
@@ -110,18 +95,6 @@ class Client(asyncio.DatagramProtocol):
 
 def serving(folder: Path, **settings: Any) -> AbstractAsyncContextManager[Running]:
     return started(Running(folder, **settings))
-
-
-@asynccontextmanager
-async def started(one: R) -> AsyncIterator[R]:
-    """It listens until the end."""
-    running = asyncio.create_task(one.server.run())
-    try:
-        await until(lambda: bool(one.server._listeners.bound) or running.done())
-        yield one
-    finally:
-        one.server._end(patient=False)
-        assert await running == 0
 
 
 def story(told: Callable[[Farm], Awaitable[None]]) -> None:

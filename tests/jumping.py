@@ -2,6 +2,8 @@
 
 import asyncio
 import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 
 class Jumping(asyncio.SelectorEventLoop):
@@ -20,3 +22,8 @@ class Jumping(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.now
+
+
+def jumping(play: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with asyncio.Runner(loop_factory=Jumping) as runner:
+        runner.run(play())

@@ -8,8 +8,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from fronting import PATIENCE, Running, started, wait_long
+from fronting import Running, wait_long
+from in_process import started
 from prometheus_client.parser import text_string_to_metric_families
+from support import PATIENCE
 
 from clusterdns import forwarding as forwarding_module
 from clusterdns.forward.membership import Upstreams

@@ -1,11 +1,10 @@
 """The end after SIGTERM: answers go on while somebody asks or waits, and the log says how long and why no longer."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 
 import pytest
-from jumping import Jumping
+from jumping import jumping
 
 from clusterdns.lame_duck import lame_duck
 
@@ -28,8 +27,8 @@ class Clients:
 
 
 def ended(clients: Clients, most: float, quiet: float, caplog: pytest.LogCaptureFixture) -> list[str]:
-    with caplog.at_level(logging.INFO), asyncio.Runner(loop_factory=Jumping) as runner:
-        runner.run(lame_duck(clients, most, quiet))
+    with caplog.at_level(logging.INFO):
+        jumping(lambda: lame_duck(clients, most, quiet))
     return caplog.messages
 
 

@@ -19,6 +19,8 @@ import dns.message
 import dns.rcode
 import pytest
 from fake_api import FakeApi, Refusal, endpoint_slice, namespace, pod, service
+from in_process import InProcess, started
+from support import PATIENCE
 
 from clusterdns import server as server_module
 from clusterdns.cli.main import run
@@ -27,21 +29,18 @@ from clusterdns.errors import OperatorError, moment
 from clusterdns.server import Server
 from clusterdns.sources.snapshot import NAME, Identity, Objects, SnapshotFile, fingerprints
 
-PATIENCE = 60.0
 DAY = 86400.0
 WEB, DB = "web.shop.svc.cluster.local", "db.shop.svc.cluster.local"
 
 
-class Life:
-    """A Server in this process, of the API that *api* makes up."""
+class Life(InProcess):
+    """Of the API that *api* makes up."""
 
     def __init__(self, folder: Path, api: FakeApi, **settings: Any) -> None:
         self.folder, self.api, self.settings = folder, api, settings
-        self.path = folder / "clusterdns.yaml"
         self.user: dict[str, Any] = {}  # of the kubeconfig
         self.cluster: dict[str, str] = {}
-        self.write()
-        self.server = Server(self.load, str(self.path))
+        super().__init__(folder / "clusterdns.yaml")
         self.http = ""
 
     def write(self, **settings: Any) -> None:
@@ -52,16 +51,10 @@ class Life:
         config["users"] = [{"name": "fake", "user": self.user}]
         kubeconfig.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **config}))
         lines: dict[str, Any] = {"source": "kubernetes", "kubeconfig": str(kubeconfig), "answer_order": "fixed"}
-        lines |= {"listen": ["127.0.0.1:0"], "http": ["127.0.0.1:0"], "lameduck": 0} | self.settings | settings
-        draft = self.path.with_suffix(".draft")
-        draft.write_text("".join(f"{name}: {value}\n" for name, value in lines.items()))
-        draft.replace(self.path)
-
-    def load(self) -> Settings:
-        return load_settings({}, {}, str(self.path))
+        super().write(**lines | {"http": ["127.0.0.1:0"]} | self.settings | settings)
 
     async def query(self, name: str, rtype: str = "A", *, edns: bool = True) -> dns.message.Message:
-        host, port = self.server._listeners.bound[0]
+        host, port = self.bound[0]
         question = dns.message.make_query(name, rtype, use_edns=0 if edns else -1)
         return await dns.asyncquery.udp(question, host, port=port, timeout=PATIENCE)
 
@@ -109,19 +102,10 @@ def cluster() -> FakeApi:
 
 
 async def living(folder: Path, api: FakeApi, story: Story, **settings: Any) -> None:
-    life = Life(folder, api, **settings)
-    running = asyncio.create_task(life.server.run())
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while not life.server._listeners.bound:
-                assert not running.done(), running.result()
-                await asyncio.sleep(0)
+    async with started(Life(folder, api, **settings)) as life:
         [sock] = life.server._http._sockets.values()
         life.http = f"http://127.0.0.1:{sock.getsockname()[1]}"
         await story(life)
-    finally:
-        life.server._end(patient=False)
-        assert await running == 0
 
 
 def live(folder: Path, story: Story, **settings: Any) -> None:

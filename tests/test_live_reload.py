@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from fake_api import service
-from test_live import PATIENCE, WEB, Life, cluster, living
+from support import PATIENCE
+from test_live import WEB, Life, cluster, living
 
 from clusterdns.sources.snapshot import NAME, Identity, Objects, SnapshotFile
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from jumping import Jumping
+from jumping import jumping
 from packets import QR, RA, RD, header
 from replies import asked
 
@@ -60,11 +60,6 @@ class Others:
 
     async def _no_probe(self, _: float) -> None:
         await self._loop.create_future()
-
-
-def jumping(play: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    with asyncio.Runner(loop_factory=Jumping) as runner:
-        runner.run(play())
 
 
 Sent = list[tuple[float, str]]

@@ -13,12 +13,13 @@ import dns.asyncquery
 import dns.message
 import dns.rdatatype
 import pytest
+from in_process import InProcess, started
 from ports import free_port
-from support import write_manifests
+from support import PATIENCE, write_manifests
 
 from clusterdns import server as server_module
-from clusterdns.config import Settings, load_settings
 from clusterdns.server import Server
+from clusterdns.sources.allocations import Keeper
 from clusterdns.transports.sockets import Address
 
 SERVICE = """
@@ -32,32 +33,17 @@ kind: Service
 metadata: {name: free, namespace: shop}
 spec: {ports: [{port: 80}]}
 """
-PATIENCE = 60.0
 
 
-class Life:
-    """A Server in this process, and the file that its settings come from."""
-
+class Life(InProcess):
     def __init__(self, folder: Path) -> None:
         self.manifests = folder / "manifests"
         self.manifests.mkdir()
         write_manifests(self.manifests, SERVICE)
-        self.path = folder / "clusterdns.yaml"
-        self.write()
-        self.server = Server(self.load, str(self.path))
+        super().__init__(folder / "clusterdns.yaml")
 
     def write(self, **settings: Any) -> None:
-        lines = {"manifests": [str(self.manifests)], "listen": ["127.0.0.1:0"], "http": [], "lameduck": 0} | settings
-        draft = self.path.with_suffix(".draft")
-        draft.write_text("".join(f"{name}: {value}\n" for name, value in lines.items()))
-        draft.replace(self.path)
-
-    def load(self) -> Settings:
-        return load_settings({}, {}, str(self.path))
-
-    @property
-    def bound(self) -> list[Address]:
-        return self.server._listeners.bound
+        super().write(**{"manifests": [str(self.manifests)]} | settings)
 
     async def ask(self, name: str, rtype: str = "A", at: Address | None = None) -> dns.message.Message:
         host, port = at or self.bound[0]
@@ -70,17 +56,8 @@ class Life:
 
 def live(folder: Path, story: Callable[[Life], Awaitable[None]]) -> None:
     async def run() -> None:
-        life = Life(folder)
-        running = asyncio.create_task(life.server.run())
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while not life.bound:
-                    assert not running.done(), running.result()
-                    await asyncio.sleep(0)
-                await story(life)
-        finally:
-            life.server._end(patient=False)
-            assert await running == 0
+        async with started(Life(folder)) as life, asyncio.timeout(PATIENCE):
+            await story(life)
 
     asyncio.run(run())
 
@@ -231,6 +208,23 @@ def test_a_watch_that_ends_by_a_fault_is_told(
 
     live(tmp_path, story)
     assert "a task of the server ended by a fault" in caplog.text
+    assert "what nobody thought of" in caplog.text
+
+
+def test_a_keeper_of_allocations_that_ends_by_a_fault_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(_: Keeper) -> None:
+        raise RuntimeError("what nobody thought of")
+
+    async def story(life: Life) -> None:
+        monkeypatch.setattr(Keeper, "run", broken)
+        life.write(state_dir=str(tmp_path / "state"))
+        await life.server.reload()
+        while not life.server.panics:
+            assert await life.addresses("web.shop.svc.cluster.local") == ["10.96.0.9"]
+
+    live(tmp_path, story)
     assert "what nobody thought of" in caplog.text
 
 
